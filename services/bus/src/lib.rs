@@ -1,0 +1,1 @@
+//! Fan-out of events to the sessions of one server: in process.

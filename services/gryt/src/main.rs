@@ -1,0 +1,3 @@
+//! All of Gryt in one process with embedded parts, for a laptop.
+
+fn main() {}

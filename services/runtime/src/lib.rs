@@ -1,0 +1,1 @@
+//! Every binary's start: tracing, health, metrics, signals, secrets.

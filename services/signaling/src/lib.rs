@@ -1,0 +1,1 @@
+//! Signaling: HTTP and WebSocket to browsers, gRPC to SFUs.

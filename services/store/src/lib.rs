@@ -1,0 +1,1 @@
+//! Messages, members and the event log on disk: SQLite.

@@ -1,0 +1,3 @@
+//! The developer's commands, thin.
+
+fn main() {}
