@@ -1,0 +1,7 @@
+// Unit tests are plain modules without a DOM: state machines, reducers, audio maths.
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["src/**/*.test.ts"], environment: "node" },
+});
