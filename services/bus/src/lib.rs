@@ -1,1 +1,116 @@
-//! Fan-out of events to the sessions of one server: in process.
+//! Fan-out of events to the sessions of one server, and the log from which sessions resume. The
+//! port, and its adapter for one process.
+//!
+//! Durable events are numbered without gaps and kept in a bounded log; live events (presence,
+//! participants, speaking) have no number and are never replayed. Permission is not checked here:
+//! every event carries its [`Audience`], and who delivers it filters by it.
+//!
+//! To resume a session without a gap: [`subscribe`](Bus::subscribe) first, then
+//! [`replay`](Bus::replay) from the client's cursor until it returns no events, then deliver from
+//! the subscription, skipping durable events whose id was replayed already. To start from a
+//! snapshot: subscribe, take [`head`](Bus::head), then read the snapshot; events after that head
+//! may tell again what the snapshot shows, and clients apply them by id.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gryt_model::{ChannelId, MemberId, SessionId};
+use gryt_proto::client::v1 as wire;
+
+mod cursor;
+mod subscription;
+
+pub use cursor::{Cursor, EventId, LogEpoch};
+pub use subscription::{Interrupted, Subscription};
+
+/// Carries events to every session of a server. Used as `Arc<dyn Bus>`.
+#[async_trait]
+pub trait Bus: Debug + Send + Sync + 'static {
+    /// Appends a durable event to the log and hands it to every subscriber, in the order of the
+    /// ids. When this returns, the event is on disk and in every subscriber's queue.
+    ///
+    /// # Errors
+    /// [`Error`] if the log cannot be written; nobody got the event then.
+    async fn publish(&self, event: DurableEvent) -> Result<EventId, Error>;
+
+    /// Hands a live event to every subscriber. Never waits; its `event_id` is 0.
+    fn publish_live(&self, event: LiveEvent);
+
+    /// Starts to receive everything that is published from here on.
+    fn subscribe(&self) -> Subscription;
+
+    /// The place of the newest durable event.
+    ///
+    /// # Errors
+    /// [`Error`] if the log cannot be read.
+    async fn head(&self) -> Result<Cursor, Error>;
+
+    /// Reads up to `limit` durable events that follow `after`.
+    ///
+    /// # Errors
+    /// [`Error`] if the log cannot be read.
+    async fn replay(&self, after: &Cursor, limit: u32) -> Result<Replay, Error>;
+}
+
+/// Who may get an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// Every member of the server.
+    Everyone,
+    /// Members who may read this channel.
+    Channel(ChannelId),
+    /// All sessions of this member.
+    Member(MemberId),
+    /// This session alone.
+    Session(SessionId),
+}
+
+/// An event that is numbered and kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DurableEvent {
+    /// Its `event_id` is ignored and set by the bus.
+    pub event: wire::Event,
+    /// Who may get it.
+    pub audience: Audience,
+}
+
+/// An event that matters only to those who are there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveEvent {
+    /// Its `event_id` is ignored and sent as 0.
+    pub event: wire::Event,
+    /// Who may get it.
+    pub audience: Audience,
+}
+
+/// An event on its way to a session. Shared by all subscribers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// With its `event_id`: 0 if it is live.
+    pub event: wire::Event,
+    /// Who may get it.
+    pub audience: Audience,
+}
+
+/// What follows a cursor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replay {
+    /// The next durable events, ids ascending by one; none if the cursor is at the head.
+    Events(Vec<Arc<Delivery>>),
+    /// The log does not reach back that far: a snapshot is needed.
+    Trimmed,
+    /// The cursor is of another log, or ahead of this one: a snapshot is needed.
+    OtherEpoch,
+}
+
+/// A bus that could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log cannot be opened, read or written.
+    #[error("event log does not work")]
+    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bus is shut down.
+    #[error("bus is closed")]
+    Closed,
+}
