@@ -1,3 +1,51 @@
-//! The developer's commands, thin.
+//! The developer's commands, thin: each module is one command or one part that several share.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a terminal program: it prints, reads the environment and the clock, and ends with a code"
+)]
+
+use clap::{Parser, Subcommand};
+
+mod cache;
+mod command;
+mod count;
+mod dependency_rules;
+mod netns;
+mod packages;
+mod screenshots;
+mod stage;
+mod test;
+mod up;
+mod web;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The developer's commands of Gryt.")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds what is missing, starts Gryt and prints its URL.
+    Up(up::Up),
+    /// Runs all tests, or the named stages.
+    Test(test::Test),
+    /// Takes the pictures of docs/images from the running product.
+    Screenshots(screenshots::Screenshots),
+}
+
+fn main() {
+    let ended = match Cli::parse().task {
+        Task::Up(up) => up::run(&up),
+        Task::Test(test) => test::run(&test),
+        Task::Screenshots(screenshots) => screenshots::run(&screenshots),
+    };
+    if let Err(error) = ended {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
+    }
+}

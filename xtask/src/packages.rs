@@ -1,0 +1,96 @@
+//! The system packages that tests need: installed where that is allowed, else named.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::cache;
+
+/// A program and the Debian package that brings it.
+pub(crate) struct Package {
+    pub(crate) program: &'static str,
+    pub(crate) debian: &'static str,
+}
+
+/// What the browser stage drives.
+pub(crate) const BROWSER: [Package; 5] = [
+    Package {
+        program: "chromium",
+        debian: "chromium",
+    },
+    Package {
+        program: "firefox-esr",
+        debian: "firefox-esr",
+    },
+    Package {
+        program: "pulseaudio",
+        debian: "pulseaudio",
+    },
+    Package {
+        program: "pactl",
+        debian: "pulseaudio-utils",
+    },
+    Package {
+        program: "ip",
+        debian: "iproute2",
+    },
+];
+
+/// What the fuzz targets are linked with.
+pub(crate) const FUZZ: [Package; 1] = [Package {
+    program: "c++",
+    debian: "g++",
+}];
+
+/// Makes sure that the packages are there.
+///
+/// # Errors
+/// When some are missing and can't be installed by us: the text names the one command that does.
+pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .filter(|p| !is_installed(p.program))
+        .map(|p| p.debian)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = format!(
+        "apt-get install -y --no-install-recommends {}",
+        missing.join(" ")
+    );
+    if !(is_root() && is_installed("apt-get")) {
+        bail!("these packages are missing; install them with: sudo {install}");
+    }
+    println!("\u{203a} {install}");
+    let mut script = String::new();
+    if !Path::new("/var/lib/apt/lists")
+        .read_dir()
+        .is_ok_and(|mut dir| {
+            dir.any(|e| e.is_ok_and(|e| e.file_name().to_string_lossy().ends_with("_Packages")))
+        })
+        || cache::in_ci()
+    {
+        script.push_str("apt-get update -qq && ");
+    }
+    script.push_str("DEBIAN_FRONTEND=noninteractive ");
+    script.push_str(&install);
+    script.push_str(" -qq >/dev/null");
+    crate::command::run({
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &script]);
+        sh
+    })
+}
+
+/// Whether the program is on the path.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// Whether we may do what only root may.
+pub(crate) fn is_root() -> bool {
+    crate::command::output(crate::command::command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
+}

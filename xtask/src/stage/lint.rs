@@ -1,0 +1,96 @@
+//! What a reader would otherwise have to look for: formats, lints, docs, rules, licences.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cache;
+use crate::command::{self, cargo, command};
+use crate::dependency_rules;
+use crate::stage::Steps;
+use crate::web::{self, npm};
+
+const DENY_VERSION: &str = "0.20.2";
+const BUF_VERSION: &str = "1.75.0";
+
+pub(crate) fn run(steps: &mut Steps) -> Result<()> {
+    steps.program("rustfmt", cargo(&["fmt", "--all", "--check"]));
+    steps.check("dependency rules", dependency_rules::check);
+    web::install()?;
+    steps.program("web lint", npm(&["run", "lint", "--silent"]));
+    steps.program("typescript", npm(&["run", "typecheck", "--silent"]));
+    let buf = buf()?;
+    let buf = buf.to_string_lossy();
+    steps.program("buf lint", command(&buf, &["lint", "proto"]));
+    steps.program("clippy", clippy());
+    steps.program("rustdoc", docs());
+    let deny = deny()?;
+    let deny = deny.to_string_lossy();
+    // Advisories come from a git repository that a build machine may not reach.
+    steps.program(
+        "cargo-deny",
+        command(
+            &deny,
+            &["--workspace", "check", "bans", "licenses", "sources"],
+        ),
+    );
+    Ok(())
+}
+
+fn clippy() -> Command {
+    cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+fn docs() -> Command {
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    doc
+}
+
+/// cargo-deny, built once into the cache.
+fn deny() -> Result<PathBuf> {
+    let home = cache::dir().join(format!("cargo-deny-{DENY_VERSION}"));
+    let binary = home.join("bin/cargo-deny");
+    if !binary.is_file() {
+        let root = home.to_string_lossy().into_owned();
+        let version = format!("cargo-deny@{DENY_VERSION}");
+        // Unoptimised: it runs for a second, and an optimised build takes five minutes.
+        command::run(cargo(&[
+            "install", "--locked", "--debug", "--root", &root, &version,
+        ]))?;
+    }
+    Ok(binary)
+}
+
+/// buf, from its Python wheel: npm's package downloads at install, the wheel carries the binary.
+fn buf() -> Result<PathBuf> {
+    let home = cache::dir().join(format!("buf-{BUF_VERSION}"));
+    let binary = home.join("bin/buf");
+    if !binary.is_file() {
+        let target = home.to_string_lossy().into_owned();
+        let wheel = format!("buf-bin=={BUF_VERSION}");
+        command::run(command(
+            "python3",
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--root-user-action=ignore",
+                "--target",
+                &target,
+                &wheel,
+            ],
+        ))?;
+    }
+    Ok(binary)
+}
