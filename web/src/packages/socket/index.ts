@@ -1,5 +1,17 @@
 // Connections to servers, and what is known about each of them.
 
+export { parseAddress } from "./auth/address.ts";
+export { type DiscoveryFailure, discover } from "./auth/discovery.ts";
+export { returningTo, signedInPath } from "./auth/signIn.ts";
+export { SocketsProvider } from "./components/SocketsProvider.tsx";
+export type { ServerLink } from "./connection/serverLink.ts";
+export { Sockets } from "./connection/sockets.ts";
+export { explainRefusal } from "./explain.ts";
+export { useServerState } from "./hooks/useServerState.ts";
+export { useSockets } from "./hooks/useSockets.ts";
+export { outranks, permits } from "./permissions.ts";
+export { type ChannelMessages, noMessages } from "./state/messages.ts";
+export { type ServerState, speakerKey } from "./state/serverState.ts";
 export type {
   Answer,
   ConnectionNotice,
