@@ -44,12 +44,6 @@ pub enum Error {
     /// A write did not work, and nothing of it is kept unless the call says otherwise.
     #[error("cannot write to storage")]
     Write(#[source] Cause),
-    /// A stored value is not of the form it was written in.
-    #[error("stored {what} is damaged")]
-    Damaged {
-        /// The kind of value.
-        what: &'static str,
-    },
     /// The storage's thread is gone, because the program is shutting down.
     #[error("storage is closed")]
     Closed,

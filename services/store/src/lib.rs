@@ -12,8 +12,11 @@ use gryt_model::{
 };
 
 mod error;
+pub mod sqlite;
+mod sqlite_store;
 
 pub use error::{Cause, Error};
+pub use sqlite_store::SqliteStore;
 
 /// Everything that is kept for one server. Used as `Arc<dyn Store>`; the methods of the three
 /// parts can be called on it without importing their traits.
