@@ -1,1 +1,11 @@
-//! Every binary's start: tracing, health, metrics, signals, secrets.
+//! Every binary's start: tracing, health, metrics, signals, secrets. Knows no domain.
+
+mod logs;
+mod probes;
+mod secret;
+mod shutdown;
+
+pub use logs::{LogFormat, LogsError, init as init_logs};
+pub use probes::{Readiness, health_router, metrics_router};
+pub use secret::{Secret, SecretError, read_secret};
+pub use shutdown::{DEADLINE, on_signal};
