@@ -45,7 +45,12 @@ function welcome(requestId: bigint, eventId: bigint) {
       requestId,
       result: {
         case: "welcome",
-        value: { resumed: false, cursor: { epoch: "e1", eventId }, pingIntervalSeconds: 20 },
+        value: {
+          resumed: false,
+          cursor: { epoch: "e1", eventId },
+          pingIntervalSeconds: 20,
+          sessionId: "s1",
+        },
       },
     },
   });
@@ -87,12 +92,13 @@ describe("a session", () => {
     const machine = live();
     machine.handle(frame({ case: "event", value: { eventId: 9n } }), 1);
     machine.handle(frame({ case: "event", value: { eventId: 0n } }), 2);
-    machine.handle({ kind: "closed" }, 3);
+    machine.handle({ kind: "closed", code: 1006 }, 3);
     const hello = comeBack(machine, 1_000);
     expect(hello?.request.case === "hello" && hello.request.value.resume).toMatchObject({
       epoch: "e1",
       eventId: 9n,
     });
+    expect(hello?.request.case === "hello" && hello.request.value.sessionId).toBe("s1");
   });
 
   test("without a sign-in waits for the person", () => {
@@ -133,7 +139,7 @@ describe("requests", () => {
     const machine = live();
     const request = { case: "leaveVoice", value: {} } as const;
     machine.handle({ kind: "request", request, ticket: 1 }, 1);
-    expect(machine.handle({ kind: "closed" }, 2)).toContainEqual({
+    expect(machine.handle({ kind: "closed", code: 1006 }, 2)).toContainEqual({
       kind: "settle",
       ticket: 1,
       outcome: { case: "lost" },
@@ -153,12 +159,12 @@ describe("a lost socket", () => {
 
   test("starts over from the short wait after a welcome", () => {
     const machine = live();
-    machine.handle({ kind: "closed" }, 0);
+    machine.handle({ kind: "closed", code: 1006 }, 0);
     machine.handle({ kind: "timer", timer: "retry" }, 1_000);
     expect(retryAt(machine.handle({ kind: "credentialsUnreachable" }, 1_000))).toBe(1_500);
     const hello = comeBack(machine, 2_000);
     machine.handle(welcome(hello?.requestId ?? 0n, 8n), 2_000);
-    expect(retryAt(machine.handle({ kind: "closed" }, 3_000))).toBe(3_250);
+    expect(retryAt(machine.handle({ kind: "closed", code: 1006 }, 3_000))).toBe(3_250);
   });
 
   test("is noticed by an unanswered ping", () => {
@@ -172,7 +178,7 @@ describe("a lost socket", () => {
 
   test("does not wait when the network comes back", () => {
     const machine = live();
-    machine.handle({ kind: "closed" }, 0);
+    machine.handle({ kind: "closed", code: 1006 }, 0);
     expect(kinds(machine.handle({ kind: "hurry" }, 1))).toContain("fetchCredentials");
     expect(machine.handle({ kind: "hurry" }, 2)).toEqual([]);
   });
@@ -181,7 +187,7 @@ describe("a lost socket", () => {
     const machine = new ConnectionMachine(() => 0);
     machine.handle({ kind: "start" }, 0);
     machine.handle({ kind: "credentials", credentials }, 0);
-    machine.handle({ kind: "closed" }, 1);
+    machine.handle({ kind: "closed", code: 1006 }, 1);
     expect(machine.handle({ kind: "timer", timer: "retry" }, 1_000)).toContainEqual({
       kind: "fetchCredentials",
       fresh: true,
@@ -233,6 +239,7 @@ describe("a goodbye", () => {
     [Reason.CLIENT_TOO_OLD, "clientTooOld"],
     [Reason.ORIGIN_FORBIDDEN, "originForbidden"],
     [Reason.FORBIDDEN, "forbidden"],
+    [Reason.MALFORMED, "clientDefect"],
   ] as const;
 
   test.each(stops)("with reason %s stops until the person acts", (reason, expected) => {
@@ -241,8 +248,26 @@ describe("a goodbye", () => {
     expect(machine.phase()).toEqual({ kind: "stopped", reason: expected });
     expect(retryAt(effects)).toBeUndefined();
     // The close that follows a goodbye changes nothing.
-    expect(machine.handle({ kind: "closed" }, 2)).toEqual([]);
+    expect(machine.handle({ kind: "closed", code: 1006 }, 2)).toEqual([]);
     expect(machine.handle({ kind: "hurry" }, 3)).toEqual([]);
+  });
+
+  test("that got lost is read from the close code", () => {
+    const machine = live();
+    machine.handle({ kind: "closed", code: 4_000 + Reason.CLIENT_TOO_OLD }, 1);
+    expect(machine.phase()).toEqual({ kind: "stopped", reason: "clientTooOld" });
+    const other = live();
+    other.handle({ kind: "closed", code: 4_900 }, 1);
+    expect(other.phase().kind).toBe("reconnecting");
+  });
+
+  test("for too many sockets waits a minute", () => {
+    const machine = live();
+    const effects = machine.handle(
+      frame({ case: "goodbye", value: { reason: Reason.RATE_LIMITED } }),
+      0,
+    );
+    expect(retryAt(effects)).toBeGreaterThanOrEqual(60_000);
   });
 
   test.each([Reason.GOING_AWAY, Reason.SLOW_CONSUMER, Reason.INTERNAL])(

@@ -2,6 +2,7 @@
 // It knows no WebSocket, no clock and no sign-in.
 
 import { create } from "@bufbuild/protobuf";
+import type { Reason } from "#proto/reason";
 import {
   type ClientFrame,
   ClientFrameSchema,
@@ -13,7 +14,7 @@ import {
 } from "#proto/socket";
 import type { ConnectionNotice, ConnectionPhase, Outcome, Request } from "../types/connection.ts";
 import { backoffMs } from "./backoff.ts";
-import { verdictOn } from "./verdict.ts";
+import { reasonOfClose, verdictOn } from "./verdict.ts";
 
 /** The protocol this client speaks. */
 export const protocolVersion = 1;
@@ -37,7 +38,8 @@ export type Input =
   | { kind: "credentialsUnreachable" }
   | { kind: "opened" }
   | { kind: "frame"; frame: ServerFrame }
-  | { kind: "closed" }
+  /** `code`: the close code, which carries the reason when the goodbye was lost. */
+  | { kind: "closed"; code: number }
   | { kind: "timer"; timer: TimerName }
   | { kind: "request"; request: Request; ticket: number }
   /** The network came back: waiting has no point. */
@@ -76,6 +78,8 @@ export class ConnectionMachine {
   #refusedFresh = false;
   #fetching = false;
   #cursor: Cursor | undefined;
+  /** The last session, whose place in a room moves to the next one. Empty: none. */
+  #sessionId = "";
   #pingMs = 0;
   #lastRequestId = 0n;
   readonly #waiting = new Map<bigint, Waiting>();
@@ -110,7 +114,7 @@ export class ConnectionMachine {
       case "frame":
         return this.#takeFrame(input.frame, nowMs);
       case "closed":
-        return this.#takeClosed(nowMs);
+        return this.#takeClosed(input.code, nowMs);
       case "timer":
         return this.#takeTimer(input.timer, nowMs);
       case "request":
@@ -154,7 +158,8 @@ export class ConnectionMachine {
     if (this.#socket !== "opening") return [];
     this.#socket = "greeting";
     const resume = this.#cursor === undefined ? {} : { resume: this.#cursor };
-    return [this.#send({ case: "hello", value: { protocolVersion, ...resume } }, "hello")];
+    const value = { protocolVersion, sessionId: this.#sessionId, ...resume };
+    return [this.#send({ case: "hello", value }, "hello")];
   }
 
   #takeFrame({ frame }: ServerFrame, nowMs: number): Effect[] {
@@ -198,6 +203,7 @@ export class ConnectionMachine {
     this.#attempt = 0;
     this.#refusedFresh = false;
     this.#cursor = welcome.cursor;
+    this.#sessionId = welcome.sessionId;
     this.#pingMs = Math.max(1, welcome.pingIntervalSeconds) * 1_000;
     return [
       { kind: "setTimer", timer: "ping", atMs: nowMs + this.#pingMs },
@@ -236,21 +242,23 @@ export class ConnectionMachine {
     return [this.#send(request, { ticket })];
   }
 
-  #takeClosed(nowMs: number): Effect[] {
+  #takeClosed(code: number, nowMs: number): Effect[] {
     if (this.#socket === "none") return [];
+    const reason = reasonOfClose(code);
+    if (reason !== undefined) return this.#obey(reason, nowMs);
     // A browser hides why a handshake failed. It may be the token, so the next one is fresh.
     if (this.#socket === "opening") this.#wantsFreshToken = true;
     return [...this.#dropSocket(), ...this.#retryLater(nowMs)];
   }
 
-  #obey(reason: Parameters<typeof verdictOn>[0], nowMs: number): Effect[] {
+  #obey(reason: Reason, nowMs: number): Effect[] {
     const verdict = verdictOn(reason);
     const dropped = this.#dropSocket();
     switch (verdict.kind) {
       case "stop":
         return [...dropped, ...this.#enter({ kind: "stopped", reason: verdict.reason })];
       case "again":
-        return [...dropped, ...this.#retryLater(nowMs)];
+        return [...dropped, ...this.#retryLater(nowMs, verdict.leastWaitMs)];
       case "renew":
         if (this.#refusedFresh) return [...dropped, ...this.#endSignIn()];
         this.#refusedFresh = true;
@@ -259,8 +267,8 @@ export class ConnectionMachine {
     }
   }
 
-  #retryLater(nowMs: number): Effect[] {
-    const retryAtMs = nowMs + backoffMs(this.#attempt, this.#random());
+  #retryLater(nowMs: number, leastWaitMs = 0): Effect[] {
+    const retryAtMs = nowMs + leastWaitMs + backoffMs(this.#attempt, this.#random());
     this.#attempt += 1;
     return [
       { kind: "setTimer", timer: "retry", atMs: retryAtMs },
@@ -270,6 +278,7 @@ export class ConnectionMachine {
 
   #endSignIn(): Effect[] {
     this.#cursor = undefined;
+    this.#sessionId = "";
     this.#refusedFresh = false;
     this.#wantsFreshToken = false;
     this.#attempt = 0;

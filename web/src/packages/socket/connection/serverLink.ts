@@ -161,12 +161,12 @@ export class ServerLink implements ServerConnection {
       socket = new WebSocket(socketUrl, ["gryt.v1", `bearer.${token}`]);
     } catch (error) {
       log.error("socket address is not usable", { server: this.address, error });
-      queueMicrotask(() => this.#feed({ kind: "closed" }));
+      queueMicrotask(() => this.#feed({ kind: "closed", code: 1006 }));
       return;
     }
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#feed({ kind: "opened" });
-    socket.onclose = () => this.#feed({ kind: "closed" });
+    socket.onclose = ({ code }) => this.#feed({ kind: "closed", code });
     socket.onmessage = ({ data }) => this.#receive(data);
     this.#socket = socket;
   }

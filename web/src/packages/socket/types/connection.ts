@@ -31,7 +31,7 @@ export type ConnectionPhase =
   | { kind: "stopped"; reason: StopReason };
 
 /** What keeps the client from going on by itself. */
-export type StopReason = "clientTooOld" | "originForbidden" | "signedOutByServer" | "forbidden";
+export type StopReason = "clientTooOld" | "clientDefect" | "originForbidden" | "forbidden";
 
 /** What a subscriber is told, in the order in which it happened. */
 export type ConnectionNotice =

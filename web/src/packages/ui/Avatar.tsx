@@ -1,0 +1,28 @@
+// A person's disc: initials on a color that is always the same for the same id.
+
+import type { CSSProperties } from "react";
+import { avatarColor, initials } from "./avatarLook.ts";
+
+export function Avatar(props: {
+  id: string;
+  name: string;
+  size?: number;
+  speaking?: boolean;
+  presence?: "online" | "offline";
+}) {
+  const style = {
+    "--avatar-color": avatarColor(props.id),
+    ...(props.size ? { "--avatar-size": `${props.size}px` } : {}),
+  } as CSSProperties;
+  return (
+    <span
+      className="avatar"
+      style={style}
+      data-speaking={props.speaking ?? false}
+      data-presence={props.presence}
+      aria-hidden="true"
+    >
+      {initials(props.name)}
+    </span>
+  );
+}
