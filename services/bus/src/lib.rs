@@ -6,10 +6,10 @@
 //! every event carries its [`Audience`], and who delivers it filters by it.
 //!
 //! To resume a session without a gap: [`subscribe`](Bus::subscribe) first, then
-//! [`replay`](Bus::replay) from the client's cursor until it returns no events, then deliver from
-//! the subscription, skipping durable events whose id was replayed already. To start from a
-//! snapshot: subscribe, take [`head`](Bus::head), then read the snapshot; events after that head
-//! may tell again what the snapshot shows, and clients apply them by id.
+//! [`replay`](Bus::replay) from the client's cursor until no events come, then deliver from the
+//! subscription. To start from a snapshot: subscribe, take [`head`](Bus::head), then read the
+//! snapshot, then deliver. In both, skip durable events of the subscription whose id is not above
+//! what was replayed or above that head: the client has them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,9 +19,11 @@ use gryt_model::{ChannelId, MemberId, SessionId};
 use gryt_proto::client::v1 as wire;
 
 mod cursor;
+mod local;
 mod subscription;
 
 pub use cursor::{Cursor, EventId, LogEpoch};
+pub use local::LocalBus;
 pub use subscription::{Interrupted, Subscription};
 
 /// Carries events to every session of a server. Used as `Arc<dyn Bus>`.
@@ -107,10 +109,10 @@ pub enum Replay {
 /// A bus that could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The log cannot be opened, read or written.
-    #[error("event log does not work")]
-    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The bus is shut down.
-    #[error("bus is closed")]
-    Closed,
+    /// The log cannot be opened, or was written by a newer program.
+    #[error("cannot open the event log")]
+    OpenLog(#[source] gryt_store::Error),
+    /// The log cannot be read or written.
+    #[error("cannot use the event log")]
+    UseLog(#[from] gryt_store::Error),
 }
