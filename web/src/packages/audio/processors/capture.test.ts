@@ -138,6 +138,30 @@ describe("capture", () => {
     expect(streams[0]?.constraints.deviceId).toBeUndefined();
   });
 
+  test("a chosen device that comes back is used again", async () => {
+    const chosen = { ...OPTIONS, inputDeviceId: "usb" };
+    const { capture, streams, settle } = stand(chosen, [named("OverconstrainedError")]);
+    capture.acquire();
+    await settle();
+    capture.devicesChanged(["other"]);
+    await settle();
+    expect(streams).toHaveLength(1);
+    capture.devicesChanged(["other", "usb"]);
+    await settle();
+    expect(capture.state()).toMatchObject({ status: "live", fallback: false });
+  });
+
+  test("the first microphone that is plugged in is used", async () => {
+    const { capture, settle } = stand(OPTIONS, [named("NotFoundError")]);
+    capture.acquire();
+    await settle();
+    capture.devicesChanged([]);
+    expect(capture.state().status).toBe("failed");
+    capture.devicesChanged(["usb"]);
+    await settle();
+    expect(capture.state().status).toBe("live");
+  });
+
   test("another device replaces the live one without a gap", async () => {
     const { capture, streams, statuses, settle } = stand();
     capture.acquire();

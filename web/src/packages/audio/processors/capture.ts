@@ -66,6 +66,17 @@ export class Capture {
     if (this.#users > 0) this.#open().catch(() => undefined);
   }
 
+  /** Devices came or went: `inputs` are the ids there now. Uses the chosen one again, or any at last. */
+  devicesChanged(inputs: readonly string[]): void {
+    const state = this.#state;
+    const isBack = inputs.includes(this.#options.inputDeviceId);
+    const wasMissing =
+      state.status === "failed" && (state.problem === "missing" || state.problem === "unplugged");
+    if (state.status === "live" ? state.fallback && isBack : wasMissing && inputs.length > 0) {
+      this.retry();
+    }
+  }
+
   /** Takes other options. A live microphone goes on until the new one runs. */
   configure(options: CaptureOptions): void {
     if (sameCapture(this.#options, options)) return;

@@ -88,6 +88,10 @@ export class Microphone {
     if (!sameCapture(before, options)) this.#capture.configure(options);
   }
 
+  devicesChanged(inputs: readonly string[]): void {
+    this.#capture.devicesChanged(inputs);
+  }
+
   setMuted(muted: boolean): void {
     this.#muted = muted;
     clearTimeout(this.#muteTimer);

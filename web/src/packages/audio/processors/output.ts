@@ -23,6 +23,7 @@ export class Output {
   readonly #context: SinkContext;
   readonly #input: AudioNode;
   #element: { readonly audio: HTMLAudioElement; readonly node: AudioNode } | undefined;
+  #deviceId = "";
 
   constructor(context: AudioContext, input: AudioNode) {
     this.#context = context;
@@ -32,10 +33,13 @@ export class Output {
 
   /** Moves the sound to `deviceId`, empty for the system's choice. A device that is gone: the system's. */
   async choose(deviceId: string): Promise<void> {
+    if (deviceId === this.#deviceId && (await isThere(deviceId))) return;
     try {
       await this.#move(deviceId);
+      this.#deviceId = deviceId;
     } catch {
-      if (deviceId !== "") await this.#move("");
+      if (this.#deviceId !== "") await this.#move("");
+      this.#deviceId = "";
     }
   }
 
@@ -76,4 +80,10 @@ export class Output {
     this.#element.audio.srcObject = null;
     this.#element = undefined;
   }
+}
+
+async function isThere(deviceId: string): Promise<boolean> {
+  if (deviceId === "") return true;
+  const found = await navigator.mediaDevices.enumerateDevices();
+  return found.some((device) => device.deviceId === deviceId);
 }

@@ -43,10 +43,13 @@ export class Playback {
     const { context, release } = held;
     const volume = new GainNode(context, { gain: this.#target() });
     this.#graph = { context, volume, output: new Output(context, volume), release };
-    if (this.#deviceId !== "") this.#graph.output.choose(this.#deviceId).catch(() => undefined);
+    this.#choose();
+    // A chosen device that goes away is left for the system's, and used again when it is back.
+    navigator.mediaDevices?.addEventListener("devicechange", this.#choose);
   }
 
   stop(): void {
+    navigator.mediaDevices?.removeEventListener("devicechange", this.#choose);
     for (const mid of [...this.#slots.keys()]) this.removeSlot(mid);
     this.#graph?.output.close();
     this.#graph?.release();
@@ -105,8 +108,12 @@ export class Playback {
   setOutputDevice(deviceId: string): void {
     if (deviceId === this.#deviceId) return;
     this.#deviceId = deviceId;
-    this.#graph?.output.choose(deviceId).catch(() => undefined);
+    this.#choose();
   }
+
+  readonly #choose = (): void => {
+    this.#graph?.output.choose(this.#deviceId).catch(() => undefined);
+  };
 
   #target(): number {
     return this.#deafened ? 0 : clamp(this.#volume, 0, MAX_GAIN);
