@@ -138,3 +138,19 @@ impl Sent {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) const SENT_BYTES: usize = size_of::<Sent>();
+
+#[cfg(test)]
+impl Outbound {
+    pub(super) fn set_rtcp(&mut self, key: SessionKey, index: u32) {
+        self.rtcp = key;
+        self.next_rtcp_index = index;
+    }
+
+    pub(super) fn last_index(&self, ssrc: u32) -> Option<u64> {
+        let sent = self.sources.iter().find(|sent| sent.ssrc == ssrc)?;
+        Some(sent.index())
+    }
+}
