@@ -1,0 +1,91 @@
+//! The rules for writing, changing, erasing and reading messages.
+
+use gryt_model::{Channel, ChannelKind, Member, Message, MessageText, Permission};
+
+use crate::refusal::Refusal;
+
+/// A text that somebody wants to send or to put in place of another.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// Where it is to stand.
+    pub channel: &'a Channel,
+    /// As typed.
+    pub text: &'a str,
+}
+
+/// Decides whether `author` may send this, and returns the text to keep.
+///
+/// # Errors
+/// [`Refusal`] if they may not.
+pub fn compose(draft: Draft<'_>, author: &Member) -> Result<MessageText, Refusal> {
+    require(author, Permission::Send)?;
+    require_text(draft.channel)?;
+    trimmed(draft.text)
+}
+
+/// Decides whether `editor` may put this in place of `message`, and returns the text to keep.
+///
+/// # Errors
+/// [`Refusal`] if they may not.
+pub fn revise(
+    draft: Draft<'_>,
+    message: &Message,
+    editor: &Member,
+) -> Result<MessageText, Refusal> {
+    require(editor, Permission::Send)?;
+    require_text(draft.channel)?;
+    if message.author != editor.id {
+        return Err(Refusal::NotTheAuthor);
+    }
+    trimmed(draft.text)
+}
+
+/// Decides whether `member` may delete this: their own message, or any with the permission to
+/// manage messages.
+///
+/// # Errors
+/// [`Refusal`] if they may not.
+pub fn erase(message: &Message, member: &Member) -> Result<(), Refusal> {
+    if message.author == member.id {
+        require(member, Permission::Send)
+    } else {
+        require(member, Permission::ManageMessages)
+    }
+}
+
+/// Decides whether `reader` may read the channel's history.
+///
+/// # Errors
+/// [`Refusal`] if they may not.
+pub fn read(channel: &Channel, reader: &Member) -> Result<(), Refusal> {
+    require(reader, Permission::Read)?;
+    require_text(channel)
+}
+
+fn require(member: &Member, permission: Permission) -> Result<(), Refusal> {
+    if member.role.permits(permission) {
+        Ok(())
+    } else {
+        Err(Refusal::Forbidden(permission))
+    }
+}
+
+fn require_text(channel: &Channel) -> Result<(), Refusal> {
+    match channel.kind {
+        ChannelKind::Text => Ok(()),
+        ChannelKind::Voice => Err(Refusal::WrongChannelKind),
+    }
+}
+
+fn trimmed(text: &str) -> Result<MessageText, Refusal> {
+    MessageText::new(text).ok_or_else(|| {
+        if text.trim().is_empty() {
+            Refusal::EmptyText
+        } else {
+            Refusal::TextTooLong
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
