@@ -1,0 +1,153 @@
+//! The issuer as one value, and what a command line does to its file.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+
+use crate::accounts::{self, AccountName, Password};
+use crate::config::IssuerConfig;
+use crate::database::{Database, DatabaseError};
+use crate::keys;
+use crate::passwords::{self, Busy, Passwords};
+use crate::random::random_text;
+use crate::throttle::{Rate, Throttle};
+
+/// An issuer that is ready to serve.
+#[derive(Clone)]
+pub struct Issuer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: IssuerConfig,
+    pub(crate) database: Database,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttles: Mutex<Throttles>,
+}
+
+/// What is counted against brute force.
+pub(crate) struct Throttles {
+    pub(crate) sign_ins_by_address: Throttle<std::net::IpAddr>,
+    pub(crate) sign_ins_by_account: Throttle<String>,
+    pub(crate) accounts_by_address: Throttle<std::net::IpAddr>,
+}
+
+impl Throttles {
+    /// Failed sign-ins: 10 at once, then two a minute per account, six per address. New accounts
+    /// per address: 100 at once, a class that signs up together, then six a minute.
+    fn new() -> Self {
+        Self {
+            sign_ins_by_address: Throttle::new(Rate {
+                burst: 30,
+                every: Duration::from_secs(10),
+            }),
+            sign_ins_by_account: Throttle::new(Rate {
+                burst: 10,
+                every: Duration::from_secs(30),
+            }),
+            accounts_by_address: Throttle::new(Rate {
+                burst: 100,
+                every: Duration::from_secs(10),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("config", &self.shared.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Issuer {
+    /// Opens the file, or makes it, and its first keys.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or one of a newer Gryt.
+    pub fn open(config: IssuerConfig, now: SystemTime) -> Result<Self, DatabaseError> {
+        let database = Database::open(&config.database)?;
+        database.write(|transaction| keys::signing(transaction, now))?;
+        let passwords = Passwords::new().map_err(|Busy| DatabaseError::Stopped)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                config,
+                database,
+                passwords,
+                throttles: Mutex::new(Throttles::new()),
+            }),
+        })
+    }
+
+    /// Everything the issuer answers, to be nested at the path of its address. Requests need the
+    /// peer's address as `ConnectInfo<SocketAddr>`.
+    pub fn router(&self) -> Router {
+        crate::http::router(self.clone())
+    }
+
+    /// Takes the next signing key into use. Tokens of the old one stay good until they expire.
+    /// Returns the new key's id.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn rotate(&self, now: SystemTime) -> Result<String, DatabaseError> {
+        self.shared
+            .database
+            .write_later(move |transaction| keys::rotate(transaction, now))
+            .await
+    }
+}
+
+/// Takes the next signing key into use in a file that a running issuer may have open, which uses
+/// it from its next token on. Returns the new key's id.
+///
+/// # Errors
+/// A file that cannot be used, or one of a newer Gryt.
+pub fn rotate_key(database: &Path, now: SystemTime) -> Result<String, DatabaseError> {
+    Database::open(database)?.write(|transaction| keys::rotate(transaction, now))
+}
+
+/// Why a password was not reset.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Nobody is called that.
+    #[error("there is no account of that name")]
+    UnknownAccount,
+    /// Argon2 failed.
+    #[error("hash the new password")]
+    Hash,
+}
+
+/// Gives an account a new random password, which is returned, and ends all its sign-ins. A
+/// running issuer may have the file open.
+///
+/// # Errors
+/// A file that cannot be used, or a name that nobody has.
+pub fn reset_password(database: &Path, name: &str) -> Result<String, ResetError> {
+    let name = AccountName::parse(name).ok_or(ResetError::UnknownAccount)?;
+    let password: String = random_text()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(20)
+        .collect();
+    let hash = passwords::hash(&Password::typed(password.clone())).map_err(|_| ResetError::Hash)?;
+    let found = Database::open(database)?.write(|transaction| {
+        let Some((account, _)) = accounts::by_name(transaction, &name)? else {
+            return Ok(false);
+        };
+        accounts::replace_password(transaction, &account, &hash)?;
+        Ok(true)
+    })?;
+    if found {
+        Ok(password)
+    } else {
+        Err(ResetError::UnknownAccount)
+    }
+}
