@@ -1,0 +1,256 @@
+//! `gryt.sfu.v1` to commands and back. Bad input dies here.
+
+use gryt_media::{Capabilities, Event, EventKind, LossCause, Place, Refusal, Seat};
+use gryt_model::{AudibleLimit, Epoch, ParticipantId, RoomId};
+use gryt_proto::sfu::v1;
+use gryt_proto::sfu::v1::watch_response::Event as WatchEvent;
+
+use crate::inbox::Command;
+
+/// A call that was read whole.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Names the call.
+    pub(crate) request_id: String,
+    /// What it asks for.
+    pub(crate) command: Command,
+}
+
+/// Makes a refusal of a fixed code.
+pub(crate) fn refused(refusal: v1::Refusal, message: impl Into<String>) -> v1::Refused {
+    v1::Refused {
+        refusal: refusal.into(),
+        message: message.into(),
+    }
+}
+
+fn malformed(message: impl Into<String>) -> v1::Refused {
+    refused(v1::Refusal::Malformed, message)
+}
+
+struct Context {
+    request_id: String,
+    room: RoomId,
+    epoch: Epoch,
+}
+
+const MAX_REQUEST_ID_BYTES: usize = 64;
+
+fn context(wire: Option<v1::CallContext>) -> Result<Context, v1::Refused> {
+    let v1::CallContext {
+        request_id,
+        room,
+        epoch,
+    } = wire.ok_or_else(|| malformed("the context is missing"))?;
+    let named = (1..=MAX_REQUEST_ID_BYTES).contains(&request_id.len());
+    if !named || !request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed(
+            "the request id is not 1 to 64 visible ASCII characters",
+        ));
+    }
+    let v1::Room {
+        server_id,
+        channel_id,
+    } = room.ok_or_else(|| malformed("the room is missing"))?;
+    let room = RoomId {
+        server: server_id
+            .parse()
+            .map_err(|error| malformed(format!("{error}")))?,
+        channel: channel_id
+            .parse()
+            .map_err(|error| malformed(format!("{error}")))?,
+    };
+    Ok(Context {
+        request_id,
+        room,
+        epoch: Epoch(epoch),
+    })
+}
+
+fn participant(wire: u32) -> Result<ParticipantId, v1::Refused> {
+    ParticipantId::new(wire).ok_or_else(|| malformed("the participant id is 0"))
+}
+
+fn capabilities(wire: Option<v1::Capabilities>) -> Result<Capabilities, v1::Refused> {
+    let v1::Capabilities {
+        may_speak,
+        may_show,
+    } = wire.ok_or_else(|| malformed("the capabilities are missing"))?;
+    Ok(Capabilities {
+        may_speak,
+        may_show,
+    })
+}
+
+fn audible_limit(wire: u32) -> Result<AudibleLimit, v1::Refused> {
+    AudibleLimit::new(wire).ok_or_else(|| malformed("the audible limit is not 1 to 32"))
+}
+
+pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire.context)?;
+    let place = Place {
+        room,
+        epoch,
+        participant: participant(wire.participant_id)?,
+    };
+    let command = Command::Seat(Seat {
+        place,
+        capabilities: capabilities(wire.capabilities)?,
+        audible_limit: audible_limit(wire.audible_limit)?,
+    });
+    Ok(Call {
+        request_id,
+        command,
+    })
+}
+
+pub(crate) fn answer(wire: v1::AnswerRequest) -> Result<Call, v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire.context)?;
+    let place = Place {
+        room,
+        epoch,
+        participant: participant(wire.participant_id)?,
+    };
+    let command = Command::Answer {
+        place,
+        revision: wire.revision,
+        sdp: wire.sdp,
+    };
+    Ok(Call {
+        request_id,
+        command,
+    })
+}
+
+pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call, v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire.context)?;
+    let place = Place {
+        room,
+        epoch,
+        participant: participant(wire.participant_id)?,
+    };
+    let capabilities = capabilities(wire.capabilities)?;
+    Ok(Call {
+        request_id,
+        command: Command::SetCapabilities {
+            place,
+            capabilities,
+        },
+    })
+}
+
+pub(crate) fn set_audible_limit(wire: v1::SetAudibleLimitRequest) -> Result<Call, v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire.context)?;
+    let audible_limit = audible_limit(wire.audible_limit)?;
+    Ok(Call {
+        request_id,
+        command: Command::SetAudibleLimit {
+            room,
+            epoch,
+            audible_limit,
+        },
+    })
+}
+
+pub(crate) fn leave(wire: v1::LeaveRequest) -> Result<Call, v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire.context)?;
+    let place = Place {
+        room,
+        epoch,
+        participant: participant(wire.participant_id)?,
+    };
+    Ok(Call {
+        request_id,
+        command: Command::Leave(place),
+    })
+}
+
+/// The wire form of a refusal by the node.
+pub(crate) fn refusal(refusal: &Refusal) -> v1::Refused {
+    let code = match refusal {
+        Refusal::StaleEpoch { .. } => v1::Refusal::StaleEpoch,
+        Refusal::UnknownRoom => v1::Refusal::UnknownRoom,
+        Refusal::UnknownParticipant => v1::Refusal::UnknownParticipant,
+        Refusal::Full { .. } => v1::Refusal::Full,
+        Refusal::BadAnswer { .. } => v1::Refusal::BadAnswer,
+        Refusal::StaleOffer { .. } => v1::Refusal::StaleOffer,
+    };
+    refused(code, refusal.to_string())
+}
+
+/// The wire form of an offer.
+pub(crate) fn offer(participant: ParticipantId, offer: gryt_media::Offer) -> v1::Offer {
+    let gryt_media::Offer { revision, sdp } = offer;
+    v1::Offer {
+        participant_id: participant.get(),
+        revision,
+        sdp,
+    }
+}
+
+/// The wire form of a room's name.
+pub(crate) fn room(room: &RoomId) -> v1::Room {
+    v1::Room {
+        server_id: room.server.to_string(),
+        channel_id: room.channel.to_string(),
+    }
+}
+
+/// The wire form of an event.
+pub(crate) fn event(event: Event) -> WatchEvent {
+    let Event {
+        room: id,
+        participant,
+        kind,
+    } = event;
+    let room = Some(room(&id));
+    let participant_id = participant.get();
+    match kind {
+        EventKind::Connected => WatchEvent::Connected(v1::ParticipantConnected {
+            room,
+            participant_id,
+        }),
+        EventKind::Lost { cause } => {
+            let cause = match cause {
+                LossCause::Silent => v1::LossCause::Silent,
+                LossCause::Expired => v1::LossCause::Expired,
+            };
+            WatchEvent::Lost(v1::ParticipantLost {
+                room,
+                participant_id,
+                cause: cause.into(),
+            })
+        }
+        EventKind::SpeakingChanged { speaking } => {
+            WatchEvent::SpeakingChanged(v1::SpeakingChanged {
+                room,
+                participant_id,
+                speaking,
+            })
+        }
+        EventKind::OfferReady(ready) => WatchEvent::OfferReady(v1::OfferReady {
+            room,
+            offer: Some(offer(participant, ready)),
+        }),
+    }
+}

@@ -1,0 +1,105 @@
+//! The way of a command from the gRPC front to the worker that owns its room.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+
+use gryt_media::{Capabilities, Place, Seat};
+use gryt_model::{AudibleLimit, Epoch, RoomId};
+use gryt_proto::sfu::v1;
+use tokio::sync::oneshot;
+
+/// What a worker is asked to do.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    Seat(Seat),
+    Answer {
+        place: Place,
+        revision: u32,
+        sdp: String,
+    },
+    SetCapabilities {
+        place: Place,
+        capabilities: Capabilities,
+    },
+    SetAudibleLimit {
+        room: RoomId,
+        epoch: Epoch,
+        audible_limit: AudibleLimit,
+    },
+    Leave(Place),
+}
+
+impl Command {
+    /// The room it is about.
+    pub(crate) fn room(&self) -> &RoomId {
+        match self {
+            Self::Seat(seat) => &seat.place.room,
+            Self::Answer { place, .. }
+            | Self::SetCapabilities { place, .. }
+            | Self::Leave(place) => &place.room,
+            Self::SetAudibleLimit { room, .. } => room,
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    Offer(v1::Offer),
+    Done,
+    Refused(v1::Refused),
+}
+
+/// A command and the way back of its outcome.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) command: Command,
+    pub(crate) reply: oneshot::Sender<Outcome>,
+}
+
+/// Why an order was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// The worker is behind. The caller is told that the node is full, and goes elsewhere.
+    Full,
+    /// The worker is gone.
+    Closed,
+}
+
+/// The front's end of a worker's inbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Inbox {
+    orders: SyncSender<Order>,
+    waker: Arc<mio::Waker>,
+}
+
+/// Orders that wait for one worker. One more is refused as [`NotTaken::Full`]: a worker that is
+/// this far behind must not be given more places.
+const CAPACITY: usize = 256;
+
+impl Inbox {
+    /// Makes both ends. `waker` ends the worker's sleep.
+    pub(crate) fn new(waker: Arc<mio::Waker>) -> (Self, Receiver<Order>) {
+        let (orders, received) = mpsc::sync_channel(CAPACITY);
+        (Self { orders, waker }, received)
+    }
+
+    /// Hands an order over and wakes the worker.
+    pub(crate) fn send(&self, order: Order) -> Result<(), NotTaken> {
+        self.orders
+            .try_send(order)
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => NotTaken::Full,
+                TrySendError::Disconnected(_) => NotTaken::Closed,
+            })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Ends the worker's sleep.
+    pub(crate) fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "cannot wake a worker");
+        }
+    }
+}

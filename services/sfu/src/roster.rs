@@ -1,0 +1,260 @@
+//! Who sits where on this node, and who watches. Seen by the front and by every worker.
+//!
+//! The one lock of the process. It is taken when a person comes, goes or starts to speak, never
+//! for a packet. A worker writes to it in the order in which its node acted, so a watcher's
+//! snapshot and the events after it always fit together.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gryt_media::{Event, EventKind};
+use gryt_model::{ParticipantId, RoomId};
+use gryt_proto::sfu::v1;
+
+use crate::convert;
+
+mod watcher;
+
+pub(crate) use watcher::WatchItem;
+use watcher::Watcher;
+
+/// See the module's words.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rooms: BTreeMap<RoomId, Residence>,
+    worker_count: usize,
+    watchers: Vec<Watcher>,
+    failed_handshakes: u64,
+    ended_watches: u64,
+    closed: bool,
+}
+
+/// Where a room lives. It goes with its last participant and claim.
+#[derive(Debug)]
+struct Residence {
+    worker: usize,
+    /// Seats that were asked for and are not decided.
+    claims: usize,
+    seated: BTreeMap<ParticipantId, Presence>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Presence {
+    connected: bool,
+    speaking: bool,
+}
+
+/// Figures of the roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Census {
+    pub(crate) rooms: usize,
+    pub(crate) participants: usize,
+    pub(crate) watchers: usize,
+    pub(crate) failed_handshakes: u64,
+    pub(crate) ended_watches: u64,
+}
+
+impl Roster {
+    pub(crate) fn new(worker_count: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                rooms: BTreeMap::new(),
+                worker_count,
+                watchers: Vec::new(),
+                failed_handshakes: 0,
+                ended_watches: 0,
+                closed: false,
+            }),
+        }
+    }
+
+    /// The worker for a seat in `room`: the room's own, else the least loaded. The claim holds
+    /// the room there until [`Self::settle`].
+    pub(crate) fn claim(&self, room: &RoomId) -> usize {
+        let mut state = self.state();
+        let worker = match state.rooms.get(room) {
+            Some(residence) => residence.worker,
+            None => state.least_loaded(),
+        };
+        let residence = state
+            .rooms
+            .entry(room.clone())
+            .or_insert_with(|| Residence {
+                worker,
+                claims: 0,
+                seated: BTreeMap::new(),
+            });
+        residence.claims += 1;
+        worker
+    }
+
+    /// Ends a claim, whatever became of it.
+    pub(crate) fn settle(&self, room: &RoomId) {
+        let mut state = self.state();
+        if let Some(residence) = state.rooms.get_mut(room) {
+            residence.claims = residence.claims.saturating_sub(1);
+        }
+        state.forget_if_empty(room);
+    }
+
+    /// The worker of a room that has somebody in it.
+    pub(crate) fn worker_of(&self, room: &RoomId) -> Option<usize> {
+        self.state()
+            .rooms
+            .get(room)
+            .map(|residence| residence.worker)
+    }
+
+    /// A worker gave a place, or gave it anew.
+    pub(crate) fn seated(&self, room: &RoomId, participant: ParticipantId, worker: usize) {
+        let mut state = self.state();
+        let residence = state
+            .rooms
+            .entry(room.clone())
+            .or_insert_with(|| Residence {
+                worker,
+                claims: 0,
+                seated: BTreeMap::new(),
+            });
+        residence.seated.insert(participant, Presence::default());
+    }
+
+    /// A worker took a place back on command.
+    pub(crate) fn left(&self, room: &RoomId, participant: ParticipantId) {
+        self.state().remove(room, participant);
+    }
+
+    /// A worker's node told something by itself.
+    pub(crate) fn happened(&self, event: Event) {
+        let mut state = self.state();
+        match &event.kind {
+            EventKind::Connected => {
+                if let Some(presence) = state.presence(&event) {
+                    presence.connected = true;
+                }
+            }
+            EventKind::Lost { .. } => {
+                let lost = state.remove(&event.room, event.participant);
+                if lost.is_some_and(|presence| !presence.connected) {
+                    state.failed_handshakes += 1;
+                }
+            }
+            EventKind::SpeakingChanged { speaking } => {
+                let speaking = *speaking;
+                if let Some(presence) = state.presence(&event) {
+                    presence.speaking = speaking;
+                }
+            }
+            EventKind::OfferReady(_) => {}
+        }
+        state.publish(&convert::event(event));
+    }
+
+    /// Opens a watch, which begins with a snapshot.
+    pub(crate) fn watch(&self) -> tokio::sync::mpsc::Receiver<WatchItem> {
+        let mut state = self.state();
+        let (mut watcher, stream) = Watcher::new();
+        let snapshot = v1::watch_response::Event::Snapshot(state.snapshot());
+        if state.closed {
+            watcher.end(tonic::Status::unavailable("the node is going away"));
+        } else if watcher.send(&snapshot).is_ok() {
+            state.watchers.push(watcher);
+        }
+        stream
+    }
+
+    /// Ends every watch, and each that is opened later.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        for mut watcher in std::mem::take(&mut state.watchers) {
+            watcher.end(tonic::Status::unavailable("the node is going away"));
+        }
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        let state = self.state();
+        Census {
+            rooms: state.rooms.len(),
+            participants: state
+                .rooms
+                .values()
+                .map(|residence| residence.seated.len())
+                .sum(),
+            watchers: state.watchers.len(),
+            failed_handshakes: state.failed_handshakes,
+            ended_watches: state.ended_watches,
+        }
+    }
+
+    /// A thread that panicked left at most a wrong figure behind, never a broken map.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn least_loaded(&self) -> usize {
+        let mut loads = vec![0; self.worker_count];
+        for residence in self.rooms.values() {
+            loads[residence.worker] += residence.seated.len() + residence.claims;
+        }
+        (0..self.worker_count)
+            .min_by_key(|&worker| loads[worker])
+            .unwrap_or(0)
+    }
+
+    fn presence(&mut self, event: &Event) -> Option<&mut Presence> {
+        self.rooms
+            .get_mut(&event.room)?
+            .seated
+            .get_mut(&event.participant)
+    }
+
+    fn remove(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Presence> {
+        let removed = self.rooms.get_mut(room)?.seated.remove(&participant);
+        self.forget_if_empty(room);
+        removed
+    }
+
+    fn forget_if_empty(&mut self, room: &RoomId) {
+        let empty = self
+            .rooms
+            .get(room)
+            .is_some_and(|residence| residence.claims == 0 && residence.seated.is_empty());
+        if empty {
+            self.rooms.remove(room);
+        }
+    }
+
+    fn snapshot(&self) -> v1::Snapshot {
+        let seated = self.rooms.iter().flat_map(|(room, residence)| {
+            residence
+                .seated
+                .iter()
+                .map(|(participant, presence)| v1::Seated {
+                    room: Some(convert::room(room)),
+                    participant_id: participant.get(),
+                    speaking: presence.speaking,
+                })
+        });
+        v1::Snapshot {
+            seated: seated.collect(),
+        }
+    }
+
+    fn publish(&mut self, event: &v1::watch_response::Event) {
+        let before = self.watchers.len();
+        self.watchers
+            .retain_mut(|watcher| watcher.send(event).is_ok());
+        self.ended_watches += (before - self.watchers.len()) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Placement, snapshots and slow watchers.
+
+use gryt_media::LossCause;
+use gryt_model::{ChannelId, ServerId};
+
+use super::watcher::CAPACITY;
+use super::*;
+
+fn room(n: u8) -> RoomId {
+    RoomId {
+        server: ServerId::from_random([1; 16]),
+        channel: ChannelId::from_random([n; 16]),
+    }
+}
+
+fn participant(n: u32) -> ParticipantId {
+    ParticipantId::new(n).unwrap()
+}
+
+fn event(room_number: u8, number: u32, kind: EventKind) -> Event {
+    Event {
+        room: room(room_number),
+        participant: participant(number),
+        kind,
+    }
+}
+
+fn seat(roster: &Roster, room_number: u8, number: u32) -> usize {
+    let worker = roster.claim(&room(room_number));
+    roster.seated(&room(room_number), participant(number), worker);
+    roster.settle(&room(room_number));
+    worker
+}
+
+#[test]
+fn a_room_stays_on_its_worker_and_a_new_one_goes_to_the_least_loaded() {
+    let roster = Roster::new(2);
+    assert_eq!(seat(&roster, 1, 1), 0);
+    assert_eq!(seat(&roster, 1, 2), 0);
+    assert_eq!(seat(&roster, 2, 1), 1);
+    assert_eq!(seat(&roster, 3, 1), 1);
+    assert_eq!(seat(&roster, 1, 3), 0);
+}
+
+#[test]
+fn a_claim_holds_an_empty_room_in_its_place() {
+    let roster = Roster::new(2);
+    let worker = seat(&roster, 1, 1);
+    assert_eq!(roster.claim(&room(1)), worker);
+    roster.happened(event(
+        1,
+        1,
+        EventKind::Lost {
+            cause: LossCause::Silent,
+        },
+    ));
+    assert_eq!(roster.worker_of(&room(1)), Some(worker));
+    roster.settle(&room(1));
+    assert_eq!(roster.worker_of(&room(1)), None);
+}
+
+#[test]
+fn a_watch_begins_with_who_is_there_and_goes_on_without_a_gap() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 7);
+    roster.happened(event(1, 7, EventKind::SpeakingChanged { speaking: true }));
+    let mut stream = roster.watch();
+    roster.happened(event(1, 7, EventKind::SpeakingChanged { speaking: false }));
+
+    let first = stream.try_recv().unwrap().unwrap();
+    let Some(v1::watch_response::Event::Snapshot(snapshot)) = first.event else {
+        panic!("no snapshot: {first:?}");
+    };
+    assert_eq!(snapshot.seated.len(), 1);
+    assert!(snapshot.seated[0].speaking);
+    let second = stream.try_recv().unwrap().unwrap();
+    assert_eq!((first.sequence, second.sequence), (1, 2));
+}
+
+#[test]
+fn a_slow_watcher_learns_at_the_end_that_it_was_too_slow() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 7);
+    let mut stream = roster.watch();
+    for _ in 0..CAPACITY + 5 {
+        roster.happened(event(1, 7, EventKind::SpeakingChanged { speaking: true }));
+    }
+    assert_eq!(roster.census().watchers, 0);
+    assert_eq!(roster.census().ended_watches, 1);
+    for sequence in 1..=CAPACITY as u64 {
+        assert_eq!(stream.try_recv().unwrap().unwrap().sequence, sequence);
+    }
+    let last = stream.try_recv().unwrap().unwrap_err();
+    assert_eq!(last.code(), tonic::Code::ResourceExhausted);
+    assert!(stream.try_recv().is_err());
+}
+
+#[test]
+fn one_who_is_lost_before_connecting_counts_as_a_failed_handshake() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 1);
+    seat(&roster, 1, 2);
+    roster.happened(event(1, 1, EventKind::Connected));
+    roster.happened(event(
+        1,
+        1,
+        EventKind::Lost {
+            cause: LossCause::Silent,
+        },
+    ));
+    roster.happened(event(
+        1,
+        2,
+        EventKind::Lost {
+            cause: LossCause::Silent,
+        },
+    ));
+    let census = roster.census();
+    assert_eq!(
+        (census.failed_handshakes, census.rooms, census.participants),
+        (1, 0, 0)
+    );
+}
+
+#[test]
+fn a_closed_roster_ends_every_watch() {
+    let roster = Roster::new(1);
+    let mut before = roster.watch();
+    roster.close();
+    let mut after = roster.watch();
+    before.try_recv().unwrap().unwrap();
+    assert_eq!(
+        before.try_recv().unwrap().unwrap_err().code(),
+        tonic::Code::Unavailable
+    );
+    assert_eq!(
+        after.try_recv().unwrap().unwrap_err().code(),
+        tonic::Code::Unavailable
+    );
+}

@@ -1,0 +1,180 @@
+//! One thread: owns a socket and every room placed on it. Nothing here is shared but the roster,
+//! so nothing on a packet's way locks.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use gryt_media::Node;
+
+use crate::convert;
+use crate::inbox::{Command, Order, Outcome};
+use crate::metrics::Totals;
+use crate::roster::Roster;
+use crate::socket::{Batch, Socket};
+
+/// Everything that the thread owns or sees.
+pub(crate) struct Worker {
+    pub(crate) number: usize,
+    pub(crate) node: Node,
+    pub(crate) socket: Socket,
+    pub(crate) poll: mio::Poll,
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) totals: Arc<Totals>,
+    pub(crate) stopping: Arc<AtomicBool>,
+}
+
+/// Orders taken per turn: packets never wait for more than these.
+const ORDERS_PER_TURN: usize = 8;
+
+/// How often the kernel is asked for its drops.
+const KERNEL_FIGURES_INTERVAL: Duration = Duration::from_secs(1);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell's one clock on the packet's way"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+impl Worker {
+    /// Runs until told to stop.
+    pub(crate) fn run(mut self) {
+        let mut batch = Batch::new();
+        let mut events = mio::Events::with_capacity(4);
+        let mut kernel_figures_due = clock();
+        while !self.stopping.load(Ordering::Relaxed) {
+            let mut now = clock();
+            if self.node.poll_timeout().is_some_and(|due| due <= now) {
+                self.node.handle_timeout(now);
+                self.drain();
+            }
+            let busy = self.take_orders(now);
+
+            match self.socket.receive(&mut batch) {
+                Ok(()) => self.feed(&mut batch, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.totals.record(self.node.counters());
+                    if !busy {
+                        self.sleep(&mut events);
+                    }
+                }
+                // One sender's ICMP error, or memory pressure: the next call goes on.
+                Err(error) => tracing::debug!(%error, "cannot receive"),
+            }
+
+            now = clock();
+            if now >= kernel_figures_due {
+                kernel_figures_due = now + KERNEL_FIGURES_INTERVAL;
+                self.totals.record(self.node.counters());
+                if let Ok(drops) = self.socket.receive_queue_drops() {
+                    self.totals.record_receive_queue_drops(drops);
+                }
+            }
+        }
+        self.totals.record(self.node.counters());
+    }
+
+    /// Feeds a batch with the same `now`.
+    fn feed(&mut self, batch: &mut Batch, now: Instant) {
+        let bound = self.socket.local().ip();
+        for (path, datagram) in batch.datagrams(bound) {
+            self.node.handle_datagram(path, datagram, now);
+            self.drain();
+        }
+    }
+
+    /// Sends what the node has to send, and tells what it has to tell.
+    fn drain(&mut self) {
+        while let Some(transmit) = self.node.poll_output() {
+            if let Err(error) = self.socket.send(transmit) {
+                self.totals.unsent();
+                tracing::trace!(%error, "cannot send");
+            }
+        }
+        while let Some(event) = self.node.poll_event() {
+            self.roster.happened(event);
+        }
+    }
+
+    /// Takes a bounded number of orders; true when there may be more.
+    fn take_orders(&mut self, now: Instant) -> bool {
+        for _ in 0..ORDERS_PER_TURN {
+            let Order { command, reply } = match self.orders.try_recv() {
+                Ok(order) => order,
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => {
+                    self.stopping.store(true, Ordering::Relaxed);
+                    return false;
+                }
+            };
+            let outcome = self.carry_out(command, now);
+            self.drain();
+            // The caller may have gone; the outcome stands all the same.
+            drop(reply.send(outcome));
+        }
+        true
+    }
+
+    fn carry_out(&mut self, command: Command, now: Instant) -> Outcome {
+        let done = match command {
+            Command::Seat(seat) => {
+                let (room, participant) = (seat.place.room.clone(), seat.place.participant);
+                return match self.node.seat(seat, now) {
+                    Ok(offer) => {
+                        self.roster.seated(&room, participant, self.number);
+                        Outcome::Offer(convert::offer(participant, offer))
+                    }
+                    Err(refusal) => Outcome::Refused(convert::refusal(&refusal)),
+                };
+            }
+            Command::Answer {
+                place,
+                revision,
+                sdp,
+            } => self.node.answer(&place, revision, &sdp, now),
+            Command::SetCapabilities {
+                place,
+                capabilities,
+            } => self.node.set_capabilities(&place, capabilities),
+            Command::SetAudibleLimit {
+                room,
+                epoch,
+                audible_limit,
+            } => self
+                .node
+                .set_audible_limit(&room, epoch, audible_limit, now),
+            Command::Leave(place) => {
+                let left = self.node.leave(&place);
+                if left.is_ok() {
+                    self.roster.left(&place.room, place.participant);
+                }
+                left
+            }
+        };
+        match done {
+            Ok(()) => Outcome::Done,
+            Err(refusal) => Outcome::Refused(convert::refusal(&refusal)),
+        }
+    }
+
+    /// Sleeps until a datagram, an order or the node's deadline.
+    fn sleep(&mut self, events: &mut mio::Events) {
+        let timeout = self
+            .node
+            .poll_timeout()
+            .map(|due| due.saturating_duration_since(clock()));
+        let timeout = timeout
+            .unwrap_or(KERNEL_FIGURES_INTERVAL)
+            .min(KERNEL_FIGURES_INTERVAL);
+        match self.poll.poll(events, Some(timeout)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => tracing::error!(%error, "cannot sleep"),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The node's integration tests, in one binary.
+
+#[cfg(test)]
+mod node;
