@@ -12,16 +12,22 @@ pub(super) fn sign_in(
     name: MemberName,
     fresh: MemberId,
 ) -> rusqlite::Result<SignedIn> {
-    let known = connection
+    match find_user(connection, user)? {
+        Some(member) => rename(connection, member, name),
+        None => create(connection, user, name, fresh),
+    }
+}
+
+pub(super) fn find_user(
+    connection: &Connection,
+    user: &UserId,
+) -> rusqlite::Result<Option<Member>> {
+    connection
         .prepare_cached(
             "SELECT id, name, role, server_muted FROM members WHERE issuer = ?1 AND subject = ?2",
         )?
         .query_row((&user.issuer, &user.subject), read)
-        .optional()?;
-    match known {
-        Some(member) => rename(connection, member, name),
-        None => create(connection, user, name, fresh),
-    }
+        .optional()
 }
 
 pub(super) fn find(connection: &Connection, id: &MemberId) -> rusqlite::Result<Option<Member>> {
