@@ -5,12 +5,12 @@ mod answer;
 mod certificate;
 mod dtls;
 mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ice;
 mod layout;
 mod offer;
 pub mod stun;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::answer::{AnswerError, Direction, HeaderExtensions, Negotiated, NegotiatedLine};
-pub use self::certificate::{Fingerprint, MakeCertificateError, Certificate};
+pub use self::certificate::{Certificate, Fingerprint, MakeCertificateError};
 pub use self::events::{CloseReason, PeerCounters, PeerEvent};
 pub use self::layout::{AudioSlot, Layout, Line, Mid, Upstream};
 pub use self::offer::Offer;
@@ -320,3 +320,6 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

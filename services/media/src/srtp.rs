@@ -4,8 +4,6 @@
 mod inbound;
 mod kdf;
 mod outbound;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 
@@ -231,3 +229,6 @@ fn nearest_index(highest: u64, sequence: u16) -> Option<u64> {
     };
     (index < 1 << 48).then_some(index)
 }
+
+#[cfg(test)]
+mod tests;

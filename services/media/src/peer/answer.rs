@@ -229,9 +229,8 @@ fn parse_transport(
     media: &MediaDescription,
 ) -> Result<Remote, AnswerError> {
     // Either level may carry these; the line's own word counts first.
-    let find = |key: &str| {
-        attribute(media, key).or_else(|| session.attribute(key).map(String::as_str))
-    };
+    let find =
+        |key: &str| attribute(media, key).or_else(|| session.attribute(key).map(String::as_str));
     if !media.has_attribute("rtcp-mux") {
         return Err(AnswerError::NoRtcpMux);
     }
@@ -240,8 +239,7 @@ fn parse_transport(
         return Err(AnswerError::SetupRole(setup.chars().take(32).collect()));
     }
     let fingerprint = find("fingerprint").ok_or(AnswerError::NoFingerprint)?;
-    let fingerprint =
-        Fingerprint::parse(fingerprint).ok_or(AnswerError::FingerprintAlgorithm)?;
+    let fingerprint = Fingerprint::parse(fingerprint).ok_or(AnswerError::FingerprintAlgorithm)?;
     let ufrag = find("ice-ufrag").filter(|text| is_ice_text(text, 4));
     let pwd = find("ice-pwd").filter(|text| is_ice_text(text, 22));
     let (Some(ufrag), Some(_)) = (ufrag, pwd) else {

@@ -129,10 +129,12 @@ impl DtlsServer {
                     break;
                 }
                 // Nobody sends data in here: there are no data channels.
-                _ => {}
+                Output::ApplicationData(_) | _ => {}
             }
         }
-        self.keys = keys.or(self.keys.take());
+        if keys.is_some() {
+            self.keys = keys;
+        }
         if connected {
             let end = if self.keys.is_some() {
                 HandshakeEnd::Done
@@ -158,7 +160,7 @@ fn srtp_keys(material: &[u8], profile: SrtpProfile) -> Option<SrtpKeys> {
     let key_len = match profile {
         SrtpProfile::AEAD_AES_128_GCM => 16,
         SrtpProfile::AEAD_AES_256_GCM => 32,
-        _ => return None,
+        SrtpProfile::AES128_CM_SHA1_80 | _ => return None,
     };
     let (client_key, rest) = material.split_at_checked(key_len)?;
     let (server_key, rest) = rest.split_at_checked(key_len)?;

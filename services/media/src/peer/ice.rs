@@ -179,6 +179,3 @@ impl Ice {
         });
     }
 }
-
-#[cfg(test)]
-mod tests;

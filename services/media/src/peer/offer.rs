@@ -97,10 +97,7 @@ fn write_line_start(sdp: &mut String, line: &Line) {
 fn write_microphone(sdp: &mut String) {
     // What a receiver writes here is a wish to the sender: forward error correction, and no
     // packets in silence.
-    line!(
-        sdp,
-        "a=fmtp:{OPUS_PT} minptime=10;useinbandfec=1;usedtx=1"
-    );
+    line!(sdp, "a=fmtp:{OPUS_PT} minptime=10;useinbandfec=1;usedtx=1");
     line!(sdp, "a=extmap:{AUDIO_LEVEL_ID} {AUDIO_LEVEL_URI}");
     line!(sdp, "a=extmap:{MID_ID} {MID_URI}");
     line!(sdp, "a=recvonly");

@@ -285,5 +285,23 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes))
 }
 
+/// Writes a check as a browser does.
+#[cfg(test)]
+pub(super) fn write_check(username: &[u8], nominate: bool, role: Role, key: &hmac::Key) -> Vec<u8> {
+    let mut message = Message::new(BINDING_REQUEST, [7; 12]);
+    message.attribute(USERNAME, username);
+    let role = match role {
+        Role::Controlling => ICE_CONTROLLING,
+        Role::Controlled => ICE_CONTROLLED,
+    };
+    message.attribute(role, &[1; 8]);
+    message.attribute(PRIORITY, &[1; 4]);
+    if nominate {
+        message.attribute(USE_CANDIDATE, &[]);
+    }
+    message.sign(key);
+    message.with_fingerprint()
+}
+
 #[cfg(test)]
 mod tests;

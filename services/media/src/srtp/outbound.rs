@@ -57,7 +57,10 @@ impl Outbound {
         let sealed = len + TAG_LEN;
         let buffer = buffer.get_mut(..sealed).ok_or(SrtpError::NoRoom)?;
         let header = RtpHeader::parse(&buffer[..len])?;
-        let at = self.sources.iter().position(|sent| sent.ssrc == header.ssrc);
+        let at = self
+            .sources
+            .iter()
+            .position(|sent| sent.ssrc == header.ssrc);
         let sent = match at {
             Some(at) => self.sources[at].next(header.sequence)?,
             None if self.sources.len() >= MAX_SSRCS => return Err(SrtpError::TooManySsrcs),

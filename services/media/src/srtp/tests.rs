@@ -3,14 +3,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(u8::is_ascii_hexdigit)
-        .map(|digit| (digit as char).to_digit(16).unwrap() as u8)
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
+    let digits: String = text.split_ascii_whitespace().collect();
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
         .collect()
 }
 
@@ -198,7 +194,7 @@ fn roll_over_is_followed_through_loss_and_reordering() {
     let mut inbound = inbound();
     let mut kept = None;
     for number in 65_000..300_000_u32 {
-        let packet = rtp(1, number as u16);
+        let packet = rtp(1, u16::try_from(number & 0xffff).unwrap());
         if number % 97 == 0 {
             let sealed = seal(&mut outbound, &packet).unwrap();
             if number % 194 == 0 {

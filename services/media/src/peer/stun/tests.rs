@@ -18,10 +18,7 @@ const RFC5769_REQUEST: &[u8] = &[
 const RFC5769_PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
 
 fn key(password: &str) -> hmac::Key {
-    hmac::Key::new(
-        hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        password.as_bytes(),
-    )
+    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
 }
 
 fn from() -> SocketAddr {
@@ -79,11 +76,17 @@ fn anonymous_request_gets_its_address_and_nothing_else() {
     // RFC 5769 section 2.2 has the same address and the same encoding.
     assert_eq!(
         reply[20..32],
-        [0x00, 0x20, 0x00, 0x08, 0x00, 0x01, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43]
+        [
+            0x00, 0x20, 0x00, 0x08, 0x00, 0x01, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43
+        ]
     );
     assert_eq!(reply.len(), 40);
     assert_eq!(anonymous_reply(RFC5769_REQUEST, from()), None);
-    assert_eq!(anonymous_reply(&reply, from()), None, "a reply gets no reply");
+    assert_eq!(
+        anonymous_reply(&reply, from()),
+        None,
+        "a reply gets no reply"
+    );
 }
 
 #[test]
