@@ -139,6 +139,12 @@ impl ParticipantId {
     }
 }
 
+impl From<std::num::NonZeroU32> for ParticipantId {
+    fn from(value: std::num::NonZeroU32) -> Self {
+        Self(value)
+    }
+}
+
 impl fmt::Display for ParticipantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

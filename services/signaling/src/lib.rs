@@ -1,1 +1,206 @@
 //! Signaling: HTTP and WebSocket to browsers, gRPC to SFUs.
+//!
+//! The roads: `ws/upgrade` lets a socket in, `ws/session` reads its requests, `operations` does
+//! what chat and members need, `voice` owns the rooms and calls the SFU, the bus carries what
+//! happened to `fanout`, and `live` hands it to every session that may see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, get};
+use gryt_bus::{Bus, Subscription};
+use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, NodeId, SessionId};
+use gryt_rooms::Start;
+use gryt_runtime::{Readiness, health_router, metrics_router};
+use gryt_store::{NewChannel, Store};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+mod auth;
+mod clock;
+mod config;
+mod convert;
+mod entropy;
+mod fanout;
+mod live;
+mod metrics;
+mod operations;
+mod origins;
+mod refusal;
+mod rest;
+mod shared;
+mod voice;
+mod web_client;
+mod well_known;
+mod ws;
+
+pub use auth::{Algorithm, AuthError, Claims, IssuerConfig, MAX_TOKEN_BYTES, Verifier};
+pub use config::{Limits, OriginPolicy, SignalingConfig};
+
+use live::Live;
+use metrics::Metrics;
+use operations::Operations;
+use origins::Origins;
+use shared::Shared;
+use voice::{Keeper, Node, Voice};
+use ws::Sockets;
+
+/// What signaling stands on.
+#[derive(Debug)]
+pub struct Ports {
+    /// Messages, members, channels.
+    pub store: Arc<dyn Store>,
+    /// Events.
+    pub bus: Arc<dyn Bus>,
+    /// The SFU.
+    pub sfu: Channel,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// Where `/metrics` reads from: whoever else counts has registered before.
+    pub registry: Registry,
+}
+
+/// A signaling server that is ready to be served and run.
+#[derive(Debug)]
+pub struct Signaling {
+    config: Arc<SignalingConfig>,
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    readiness: Readiness,
+    events: Subscription,
+    keeper: Keeper,
+    node: Node,
+}
+
+/// How long sockets may take to say goodbye.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+impl Signaling {
+    /// Puts the parts together. Nothing runs before [`Signaling::run`].
+    #[must_use]
+    pub fn new(config: SignalingConfig, ports: Ports) -> Self {
+        let Ports {
+            store,
+            bus,
+            sfu,
+            verifier,
+            mut registry,
+        } = ports;
+        let metrics = Metrics::register(&mut registry);
+        let (voice, letters) = Voice::new(store.server().id.clone());
+        let watcher = SessionId::from_random(entropy::bits());
+        let node = Node::new(
+            NodeId::from_random(entropy::bits()),
+            watcher.as_str(),
+            sfu,
+            metrics.clone(),
+        );
+        let start = Start {
+            // Above every earlier process of this server, as long as its clock does not run back.
+            epoch: Epoch(clock::unix_ms()),
+            first_participant: entropy::participant(),
+            capacity: config.limits.room_capacity,
+        };
+        let keeper = Keeper::new(
+            start,
+            node.clone(),
+            Arc::clone(&bus),
+            metrics.clone(),
+            (&voice, letters),
+        );
+        let limits = config.limits.clone();
+        let shared = Shared {
+            origins: Origins::new(config.origins.clone()),
+            verifier,
+            operations: Operations::new(store, Arc::clone(&bus)),
+            live: Arc::new(Live::new(Arc::clone(&bus), metrics.clone())),
+            voice,
+            sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
+            limits,
+            metrics,
+            stopping: CancellationToken::new(),
+            bus: Arc::clone(&bus),
+        };
+        Self {
+            config: Arc::new(config),
+            shared: Arc::new(shared),
+            registry: Arc::new(registry),
+            readiness: Readiness::starting(),
+            events: bus.subscribe(),
+            keeper,
+            node,
+        }
+    }
+
+    /// Every path of the server. Serve it with `ConnectInfo<SocketAddr>` in the requests'
+    /// extensions; without, all sockets count as of one address.
+    pub fn router(&self) -> Router {
+        let shared = &self.shared;
+        let config = Arc::clone(&self.config);
+        let open = well_known::router(config, shared.operations.server())
+            .merge(rest::router(shared))
+            .layer(shared.origins.cors());
+        Router::new()
+            .route("/ws", get(ws::upgrade))
+            .with_state(Arc::clone(shared))
+            .merge(open)
+            .merge(health_router(self.readiness.clone()))
+            .merge(metrics_router(Arc::clone(&self.registry)))
+            .fallback_service(any(web_client::serve))
+    }
+
+    /// Runs what works in the background, until `stop`. Then every socket is told that the server
+    /// goes away.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            shared,
+            readiness,
+            events,
+            keeper,
+            node,
+            ..
+        } = self;
+        let end = CancellationToken::new();
+        let fanout = fanout::run(
+            events,
+            Arc::clone(&shared.live),
+            shared.voice.clone(),
+            end.clone(),
+        );
+        let fanout = tokio::spawn(fanout);
+        let rooms = tokio::spawn(keeper.run(end.clone()));
+        let watch = tokio::spawn(voice::watch(node, shared.voice.clone(), end.clone()));
+        readiness.set_ready();
+
+        stop.cancelled().await;
+        readiness.set_unready("stopping");
+        shared.stopping.cancel();
+        shared.live.wait_until_empty(FAREWELL).await;
+        end.cancel();
+        for task in [fanout, rooms, watch] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a background task did not end well");
+            }
+        }
+    }
+}
+
+/// The channels of a new server: a place to write and a place to talk.
+///
+/// # Errors
+/// Never; the names are good ones.
+pub fn first_channels() -> Result<Vec<NewChannel>, InvalidId> {
+    let channel = |name: &str, kind| {
+        Ok(NewChannel {
+            id: ChannelId::from_random(entropy::bits()),
+            name: name.parse()?,
+            kind,
+        })
+    };
+    Ok(vec![
+        channel("general", ChannelKind::Text)?,
+        channel("Lounge", ChannelKind::Voice)?,
+    ])
+}

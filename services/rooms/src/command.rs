@@ -1,0 +1,115 @@
+//! What happens to rooms.
+
+use std::time::Instant;
+
+use gryt_model::{AudibleLimit, MemberId, NodeId, ParticipantId, RoomId, SessionId};
+
+use crate::room::{Capabilities, VoiceState};
+
+/// A session asks for a place in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// Who asks.
+    pub session: SessionId,
+    /// The person behind the session.
+    pub member: MemberId,
+    /// Where to.
+    pub room: RoomId,
+    /// The channel's setting, for a room that is made by this.
+    pub audible_limit: AudibleLimit,
+    /// What the others see.
+    pub voice: VoiceState,
+    /// What the node enforces.
+    pub capabilities: Capabilities,
+}
+
+/// A place that a node says is taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seated {
+    /// Where.
+    pub room: RoomId,
+    /// Who.
+    pub participant: ParticipantId,
+}
+
+/// Something that happened, for [`crate::Rooms::handle`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A session wants in. Gives up every other place of the session, and the place of another
+    /// session of the member in the same room.
+    Join(Join),
+    /// A session wants out of whatever room it is in.
+    Leave {
+        /// Who.
+        session: SessionId,
+    },
+    /// A session muted, deafened, or the reverse.
+    SetVoiceState {
+        /// Who.
+        session: SessionId,
+        /// `listen_only` is left as it was when joining.
+        voice: VoiceState,
+    },
+    /// What a member may do has changed, in every room.
+    SetCapabilities {
+        /// Who.
+        member: MemberId,
+        /// From now on.
+        capabilities: Capabilities,
+    },
+    /// The channel's setting has changed.
+    SetAudibleLimit {
+        /// Where; ignored when nobody is there.
+        room: RoomId,
+        /// From now on.
+        limit: AudibleLimit,
+    },
+    /// The channel is gone.
+    CloseRoom {
+        /// Where; ignored when nobody is there.
+        room: RoomId,
+    },
+    /// The socket is gone. The place is kept for [`crate::GRACE`].
+    SessionLost {
+        /// Who.
+        session: SessionId,
+    },
+    /// A new socket goes on for an old one, which may not have been noticed as lost.
+    SessionResumed {
+        /// The old one.
+        from: SessionId,
+        /// The new one.
+        to: SessionId,
+        /// Has to be the old session's member.
+        member: MemberId,
+    },
+    /// The node gave the seat that [`crate::Effect::Seat`] ordered.
+    SeatTaken {
+        /// Which.
+        seat: Seated,
+    },
+    /// The node refused the seat, or did not answer.
+    SeatRefused {
+        /// Which.
+        seat: Seated,
+    },
+    /// The node gave the place up by itself.
+    MediaLost {
+        /// Which.
+        seat: Seated,
+    },
+    /// A node was heard: who sits on it.
+    NodeSnapshot {
+        /// Which.
+        node: NodeId,
+        /// Everyone who sits there.
+        seated: Vec<Seated>,
+        /// When the list was asked for: whoever was seated later may be missing in it.
+        asked_at: Instant,
+    },
+    /// A node is not heard any more. Its rooms live on for [`crate::NODE_GRACE`].
+    NodeSilent {
+        /// Which.
+        node: NodeId,
+    },
+}

@@ -1,0 +1,72 @@
+//! One room and who is in it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use gryt_model::{AudibleLimit, MemberId, NodeId, ParticipantId, SessionId};
+
+/// What the others see of a participant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VoiceState {
+    /// Chose to be silent.
+    pub muted: bool,
+    /// Chose to hear nothing.
+    pub deafened: bool,
+    /// Joined without a microphone.
+    pub listen_only: bool,
+}
+
+/// What a participant may do, enforced by the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Be heard.
+    pub may_speak: bool,
+    /// Be seen.
+    pub may_show: bool,
+}
+
+/// One device of a member in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Unique in the room.
+    pub id: ParticipantId,
+    /// The person.
+    pub member: MemberId,
+    /// The session that holds the place.
+    pub session: SessionId,
+    /// What the others see.
+    pub voice: VoiceState,
+    /// What the node enforces.
+    pub capabilities: Capabilities,
+    /// How far the node is with the seat.
+    pub(crate) seat: Seat,
+    /// Until when a resumed session finds the place kept.
+    pub(crate) kept_until: Option<Instant>,
+}
+
+/// How far a node is with a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// Asked for: nobody was told of the participant.
+    Ordered,
+    /// Taken, and everyone was told.
+    Taken {
+        /// When.
+        at: Instant,
+    },
+}
+
+/// A voice channel's live session. Never empty.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) node: NodeId,
+    pub(crate) audible_limit: AudibleLimit,
+    pub(crate) participants: BTreeMap<ParticipantId, Participant>,
+}
+
+impl Room {
+    /// The place of a member, of which there is one at most.
+    pub(crate) fn of_member(&self, member: &MemberId) -> Option<&Participant> {
+        self.participants.values().find(|p| p.member == *member)
+    }
+}

@@ -1,0 +1,456 @@
+//! Coming and going, and invariants under any order of events.
+
+use gryt_model::{ChannelId, ServerId};
+use proptest::prelude::*;
+
+use super::*;
+
+mod invariants;
+
+pub(super) const NODE: u8 = 200;
+
+pub(super) fn session(n: u8) -> SessionId {
+    SessionId::from_random([n; 16])
+}
+
+pub(super) fn member(n: u8) -> MemberId {
+    MemberId::from_random([n; 16])
+}
+
+pub(super) fn room(n: u8) -> RoomId {
+    RoomId {
+        server: ServerId::from_random([0; 16]),
+        channel: ChannelId::from_random([n; 16]),
+    }
+}
+
+pub(super) fn node(n: u8) -> NodeId {
+    NodeId::from_random([n; 16])
+}
+
+#[expect(clippy::disallowed_methods, reason = "a start for the virtual clock")]
+pub(super) fn epoch_start() -> Instant {
+    Instant::now()
+}
+
+pub(super) const MAY_SPEAK: Capabilities = Capabilities {
+    may_speak: true,
+    may_show: true,
+};
+
+pub(super) fn join(s: u8, m: u8, r: u8) -> Command {
+    Command::Join(Join {
+        session: session(s),
+        member: member(m),
+        room: room(r),
+        audible_limit: AudibleLimit::default(),
+        voice: VoiceState::default(),
+        capabilities: MAY_SPEAK,
+    })
+}
+
+/// Rooms on a virtual clock, with one node that takes every seat.
+struct World {
+    rooms: Rooms,
+    now: Instant,
+}
+
+impl World {
+    fn new(capacity: usize) -> Self {
+        let now = epoch_start();
+        let mut world = Self {
+            rooms: Rooms::new(Start {
+                epoch: Epoch(7),
+                first_participant: ParticipantId::new(1).unwrap(),
+                capacity,
+            }),
+            now,
+        };
+        world.hear(vec![]);
+        world
+    }
+
+    fn hear(&mut self, seated: Vec<Seated>) -> Vec<Effect> {
+        let asked_at = self.now;
+        self.handle(Command::NodeSnapshot {
+            node: node(NODE),
+            seated,
+            asked_at,
+        })
+    }
+
+    fn handle(&mut self, command: Command) -> Vec<Effect> {
+        self.rooms.handle(command, self.now)
+    }
+
+    /// Joins, and lets the node take the seat.
+    fn join(&mut self, s: u8, m: u8, r: u8) -> (Seated, Vec<Effect>) {
+        let mut effects = self.handle(join(s, m, r));
+        let seat = ordered(&effects).expect("a seat is ordered");
+        effects.extend(self.handle(Command::SeatTaken { seat: seat.clone() }));
+        (seat, effects)
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<Effect> {
+        self.now += time;
+        self.rooms.handle_timeout(self.now)
+    }
+
+    fn order(&self, seat: &Seated) -> SeatOrder {
+        SeatOrder {
+            node: node(NODE),
+            room: seat.room.clone(),
+            epoch: self.rooms.epoch,
+            participant: seat.participant,
+        }
+    }
+}
+
+fn ordered(effects: &[Effect]) -> Option<Seated> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Seat { order, .. } => Some(Seated {
+            room: order.room.clone(),
+            participant: order.participant,
+        }),
+        Effect::Unseat(_)
+        | Effect::SetCapabilities { .. }
+        | Effect::SetAudibleLimit { .. }
+        | Effect::Joined { .. }
+        | Effect::Updated { .. }
+        | Effect::Left(_)
+        | Effect::Ended { .. }
+        | Effect::Refuse { .. } => None,
+    })
+}
+
+fn ended(s: u8, r: u8, end: End) -> Effect {
+    Effect::Ended {
+        session: session(s),
+        room: room(r),
+        end,
+    }
+}
+
+fn refused(s: u8, refusal: Refusal) -> Vec<Effect> {
+    vec![Effect::Refuse {
+        session: session(s),
+        refusal,
+    }]
+}
+
+#[test]
+fn room_is_made_by_the_first_join_and_gone_with_the_last_leave() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    assert!(world.rooms.has(&room(1)));
+
+    let effects = world.handle(Command::Leave {
+        session: session(1),
+    });
+
+    let order = world.order(&seat);
+    assert_eq!(effects, [Effect::Unseat(order), Effect::Left(seat)]);
+    assert!(world.rooms.is_empty());
+}
+
+#[test]
+fn nobody_is_told_of_a_participant_before_the_node_gave_the_seat() {
+    let mut world = World::new(10);
+    let effects = world.handle(join(1, 1, 1));
+    assert!(matches!(effects[..], [Effect::Seat { .. }]), "{effects:?}");
+    assert_eq!(world.rooms.participants().count(), 0);
+
+    let seat = ordered(&effects).unwrap();
+    let effects = world.handle(Command::SeatTaken { seat });
+    assert!(
+        matches!(effects[..], [Effect::Joined { .. }]),
+        "{effects:?}"
+    );
+    assert_eq!(world.rooms.participants().count(), 1);
+}
+
+#[test]
+fn refused_seat_leaves_nothing_behind() {
+    let mut world = World::new(10);
+    let effects = world.handle(join(1, 1, 1));
+    let seat = ordered(&effects).unwrap();
+    let order = world.order(&seat);
+    let effects = world.handle(Command::SeatRefused { seat });
+    assert_eq!(effects, [Effect::Unseat(order)]);
+    assert!(world.rooms.is_empty());
+}
+
+#[test]
+fn second_device_in_the_same_room_replaces_the_first() {
+    let mut world = World::new(10);
+    let (old, _) = world.join(1, 1, 1);
+    let (new, effects) = world.join(2, 1, 1);
+
+    let order = world.order(&old);
+    assert_eq!(
+        effects[..3],
+        [
+            Effect::Unseat(order),
+            Effect::Left(old.clone()),
+            ended(1, 1, End::Replaced)
+        ]
+    );
+    assert_ne!(old.participant, new.participant);
+    assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn second_device_in_another_room_is_another_participant() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    world.join(2, 1, 2);
+    assert_eq!(world.rooms.participants().count(), 2);
+}
+
+#[test]
+fn session_changes_rooms_without_being_told_that_it_left() {
+    let mut world = World::new(10);
+    let (old, _) = world.join(1, 1, 1);
+    let (_, effects) = world.join(1, 1, 2);
+    assert!(effects.contains(&Effect::Left(old)));
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Ended { .. })));
+    assert!(!world.rooms.has(&room(1)));
+}
+
+#[test]
+fn full_room_refuses_and_the_session_keeps_its_place() {
+    let mut world = World::new(1);
+    world.join(1, 1, 1);
+    world.join(2, 2, 2);
+
+    let effects = world.handle(join(2, 2, 1));
+
+    assert_eq!(effects, refused(2, Refusal::Full));
+    assert!(world.rooms.seat_of(&session(2)).is_some());
+    // Whoever is in a full room may change devices.
+    assert!(ordered(&world.handle(join(3, 1, 1))).is_some());
+}
+
+#[test]
+fn without_a_node_no_room_is_made() {
+    let mut world = World::new(10);
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    assert_eq!(world.handle(join(1, 1, 1)), refused(1, Refusal::NoNode));
+}
+
+#[test]
+fn lost_session_keeps_its_place_for_the_grace_and_no_longer() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    world.handle(Command::SessionLost {
+        session: session(1),
+    });
+    let almost = GRACE.checked_sub(Duration::from_millis(1)).unwrap();
+    assert_eq!(world.pass(almost), []);
+    assert_eq!(
+        world.rooms.poll_timeout(),
+        Some(world.now + Duration::from_millis(1))
+    );
+
+    let effects = world.pass(Duration::from_millis(1));
+
+    let order = world.order(&seat);
+    assert_eq!(effects, [Effect::Unseat(order), Effect::Left(seat)]);
+    assert_eq!(world.rooms.poll_timeout(), None);
+}
+
+#[test]
+fn resumed_session_finds_its_place() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    world.handle(Command::SessionLost {
+        session: session(1),
+    });
+    let effects = world.handle(Command::SessionResumed {
+        from: session(1),
+        to: session(2),
+        member: member(1),
+    });
+    assert_eq!(effects, []);
+    assert_eq!(world.pass(GRACE), []);
+    assert_eq!(world.rooms.seat_of(&session(2)), Some(world.order(&seat)));
+    assert_eq!(world.rooms.seat_of(&session(1)), None);
+}
+
+#[test]
+fn place_moves_on_before_the_old_socket_is_noticed_as_lost() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    world.handle(Command::SessionResumed {
+        from: session(1),
+        to: session(2),
+        member: member(1),
+    });
+    world.handle(Command::SessionLost {
+        session: session(1),
+    });
+    assert_eq!(world.pass(GRACE), []);
+    assert!(world.rooms.seat_of(&session(2)).is_some());
+}
+
+#[test]
+fn nobody_resumes_the_session_of_another_member() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    world.handle(Command::SessionResumed {
+        from: session(1),
+        to: session(2),
+        member: member(2),
+    });
+    assert!(world.rooms.seat_of(&session(1)).is_some());
+    assert!(world.rooms.seat_of(&session(2)).is_none());
+}
+
+#[test]
+fn server_mute_reaches_every_room_of_the_member() {
+    let mut world = World::new(10);
+    let (here, _) = world.join(1, 1, 1);
+    let (there, _) = world.join(2, 1, 2);
+    world.join(3, 3, 1);
+    let capabilities = Capabilities {
+        may_speak: false,
+        may_show: false,
+    };
+    let command = Command::SetCapabilities {
+        member: member(1),
+        capabilities,
+    };
+    let expected = [&here, &there].map(|seat| Effect::SetCapabilities {
+        order: world.order(seat),
+        capabilities,
+    });
+    assert_eq!(world.handle(command.clone()), expected);
+    assert_eq!(world.handle(command), []);
+}
+
+#[test]
+fn voice_state_is_told_once_and_never_makes_a_listener_speak() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    let command = Command::SetVoiceState {
+        session: session(1),
+        voice: VoiceState {
+            muted: true,
+            deafened: false,
+            listen_only: true,
+        },
+    };
+    let effects = world.handle(command.clone());
+    let [Effect::Updated { participant, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert!(participant.voice.muted && !participant.voice.listen_only);
+    assert_eq!(world.handle(command), []);
+    let stranger = Command::SetVoiceState {
+        session: session(9),
+        voice: VoiceState::default(),
+    };
+    assert_eq!(world.handle(stranger), refused(9, Refusal::NotInRoom));
+}
+
+#[test]
+fn audible_limit_reaches_the_node_once() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    let limit = AudibleLimit::new(8).unwrap();
+    let command = |n| Command::SetAudibleLimit {
+        room: room(n),
+        limit,
+    };
+    let effects = world.handle(command(1));
+    assert!(matches!(effects[..], [Effect::SetAudibleLimit { .. }]));
+    assert_eq!(world.handle(command(1)), []);
+    assert_eq!(world.handle(command(2)), []);
+}
+
+#[test]
+fn deleted_channel_ends_everyones_place() {
+    let mut world = World::new(10);
+    world.join(1, 1, 1);
+    world.join(2, 2, 1);
+    let effects = world.handle(Command::CloseRoom { room: room(1) });
+    for s in [1, 2] {
+        assert!(effects.contains(&ended(s, 1, End::ChannelDeleted)));
+    }
+    assert!(world.rooms.is_empty());
+}
+
+#[test]
+fn lost_media_ends_the_place_and_asks_the_node_for_nothing() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    let effects = world.handle(Command::MediaLost { seat: seat.clone() });
+    assert_eq!(effects, [Effect::Left(seat), ended(1, 1, End::MediaLost)]);
+}
+
+#[test]
+fn short_silence_of_a_node_costs_nothing_and_a_long_one_ends_its_rooms() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    world.pass(NODE_GRACE / 2);
+    world.hear(vec![seat.clone()]);
+    assert_eq!(world.pass(NODE_GRACE), []);
+
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    let effects = world.pass(NODE_GRACE);
+    assert_eq!(effects, [Effect::Left(seat), ended(1, 1, End::NodeLost)]);
+    assert_eq!(world.rooms.poll_timeout(), None);
+}
+
+#[test]
+fn snapshot_ends_who_is_missing_and_unseats_who_is_unknown() {
+    let mut world = World::new(10);
+    let (missing, _) = world.join(1, 1, 1);
+    let (there, _) = world.join(2, 2, 1);
+    let stranger = Seated {
+        room: room(3),
+        participant: ParticipantId::new(99).unwrap(),
+    };
+    world.now += Duration::from_secs(1);
+
+    let effects = world.hear(vec![there.clone(), stranger.clone()]);
+
+    assert!(effects.contains(&Effect::Left(missing)));
+    assert!(effects.contains(&ended(1, 1, End::NodeLost)));
+    assert!(effects.contains(&Effect::Unseat(world.order(&stranger))));
+    assert!(effects.contains(&Effect::SetCapabilities {
+        order: world.order(&there),
+        capabilities: MAY_SPEAK,
+    }));
+    assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn snapshot_that_is_older_than_a_seat_does_not_end_it() {
+    let mut world = World::new(10);
+    let asked_at = world.now;
+    world.now += Duration::from_millis(1);
+    world.join(1, 1, 1);
+    let ordered = world.handle(join(2, 2, 1));
+    assert!(matches!(ordered[..], [Effect::Seat { .. }]));
+    world.handle(Command::NodeSnapshot {
+        node: node(NODE),
+        seated: vec![],
+        asked_at,
+    });
+    assert_eq!(world.rooms.seats(), 2);
+}
+
+#[test]
+fn participant_ids_pass_zero_and_those_that_are_taken() {
+    let mut world = World::new(10);
+    world.rooms.next_participant = ParticipantId::new(u32::MAX).unwrap();
+    let ids: Vec<_> = [1, 2, 3]
+        .map(|s| world.join(s, s, 1).0.participant.get())
+        .into();
+    assert_eq!(ids, [u32::MAX, 1, 2]);
+    world.rooms.next_participant = ParticipantId::new(1).unwrap();
+    assert_eq!(world.join(4, 4, 1).0.participant.get(), 3);
+}

@@ -1,0 +1,105 @@
+//! What members can do, behind both doors: the socket and REST call these and nothing else.
+//!
+//! Each is: a rule of the domain, then the store, then the bus. What was stored and could not be
+//! published is still there for everyone who reads; a repeated request publishes again.
+
+use std::sync::{Arc, Mutex};
+
+use gryt_bus::{Audience, Bus, DurableEvent};
+use gryt_chat::Limits;
+use gryt_model::{AudibleLimit, ChannelId, ChannelName, MessageId, Nonce};
+use gryt_proto::client::v1 as wire;
+use gryt_proto::client::v1::event::Event as Kind;
+use gryt_store::Store;
+
+use crate::refusal::Refusal;
+
+mod channels;
+mod members;
+mod messages;
+
+pub(crate) use gryt_store::Page as MessagePage;
+
+/// The operations of one server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Operations {
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    limits: Arc<Mutex<Limits>>,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SendDraft {
+    pub(crate) channel: ChannelId,
+    /// As typed.
+    pub(crate) text: String,
+    pub(crate) nonce: Nonce,
+}
+
+/// A new text for a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EditDraft {
+    pub(crate) channel: ChannelId,
+    pub(crate) message: MessageId,
+    /// As typed.
+    pub(crate) text: String,
+}
+
+/// Which piece of a channel's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PageRequest {
+    pub(crate) channel: ChannelId,
+    /// Below this id; the newest messages without it.
+    pub(crate) before: Option<MessageId>,
+    /// 1..=100, checked here.
+    pub(crate) limit: u32,
+}
+
+/// What to change of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChannelUpdate {
+    pub(crate) channel: ChannelId,
+    pub(crate) name: Option<ChannelName>,
+    pub(crate) audible_limit: Option<AudibleLimit>,
+}
+
+impl Operations {
+    pub(crate) fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> Self {
+        Self {
+            store,
+            bus,
+            limits: Arc::default(),
+        }
+    }
+
+    /// The server's own record.
+    pub(crate) fn server(&self) -> wire::Server {
+        let server = self.store.server();
+        wire::Server {
+            server_id: server.id.to_string(),
+            name: server.name.to_string(),
+        }
+    }
+
+    async fn publish(&self, event: Kind, audience: Audience) -> Result<(), Refusal> {
+        let event = DurableEvent {
+            event: wire::Event {
+                event_id: 0,
+                event: Some(event),
+            },
+            audience,
+        };
+        self.bus
+            .publish(event)
+            .await
+            .map(drop)
+            .map_err(|error| Refusal::internal("publish an event", &error))
+    }
+}
+
+/// Says that storage failed.
+#[expect(clippy::needless_pass_by_value, reason = "handed to `map_err`")]
+fn storage(error: gryt_store::Error) -> Refusal {
+    Refusal::internal("use the storage", &error)
+}

@@ -1,0 +1,169 @@
+//! Messages: send, edit, delete, read.
+
+use std::sync::PoisonError;
+
+use gryt_bus::Audience;
+use gryt_chat::{Act, Draft};
+use gryt_model::{ChannelId, Member, Message, MessageId};
+use gryt_proto::client::v1 as wire;
+use gryt_proto::client::v1::Reason;
+use gryt_proto::client::v1::event::Event as Kind;
+use gryt_store::{Appended, MessageEdit, NewMessage};
+
+use super::channels::unknown_channel;
+use super::{EditDraft, MessagePage, Operations, PageRequest, SendDraft, storage};
+use crate::refusal::Refusal;
+use crate::{clock, convert};
+
+/// The longest page.
+const PAGE_MAX: u32 = 100;
+
+impl Operations {
+    /// Writes a message. The same nonce again is the same message, published once more.
+    pub(crate) async fn send_message(
+        &self,
+        actor: &Member,
+        draft: SendDraft,
+    ) -> Result<Message, Refusal> {
+        let SendDraft {
+            channel,
+            text,
+            nonce,
+        } = draft;
+        self.take(actor, Act::Send)?;
+        let place = self.channel(&channel).await?;
+        let draft = Draft {
+            channel: &place,
+            text: &text,
+        };
+        let new = NewMessage {
+            channel: channel.clone(),
+            author: actor.id.clone(),
+            text: gryt_chat::compose(draft, actor)?,
+            nonce,
+            unix_ms: clock::unix_ms(),
+        };
+        let appended = self.store.append_message(new).await.map_err(storage)?;
+        let message = match appended {
+            // A repetition may mean that the process died between writing and publishing.
+            Appended::New(message) | Appended::Repeated(message) => message,
+            Appended::RepeatedDeleted(_) => {
+                return Err(Refusal::new(
+                    Reason::UnknownMessage,
+                    "The message was sent and has been deleted since.",
+                ));
+            }
+            Appended::NonceReused => {
+                return Err(Refusal::new(
+                    Reason::NonceReused,
+                    "The nonce was used for another message.",
+                ));
+            }
+            Appended::UnknownChannel => return Err(unknown_channel()),
+        };
+        self.publish(
+            Kind::MessageCreated(convert::message(&message)),
+            Audience::Channel(channel),
+        )
+        .await?;
+        Ok(message)
+    }
+
+    /// Replaces the text of an own message.
+    pub(crate) async fn edit_message(
+        &self,
+        actor: &Member,
+        draft: EditDraft,
+    ) -> Result<Message, Refusal> {
+        let EditDraft {
+            channel,
+            message: id,
+            text,
+        } = draft;
+        self.take(actor, Act::Edit)?;
+        let place = self.channel(&channel).await?;
+        let message = self.message(&channel, id).await?;
+        let draft = Draft {
+            channel: &place,
+            text: &text,
+        };
+        let text = gryt_chat::revise(draft, &message, actor)?;
+        let edit = MessageEdit {
+            channel: channel.clone(),
+            id,
+            text,
+            unix_ms: clock::unix_ms(),
+        };
+        let edited = self.store.edit_message(edit).await.map_err(storage)?;
+        let message = edited.ok_or_else(unknown_message)?;
+        self.publish(
+            Kind::MessageEdited(convert::message(&message)),
+            Audience::Channel(channel),
+        )
+        .await?;
+        Ok(message)
+    }
+
+    /// Deletes an own message, or anybody's with the permission.
+    pub(crate) async fn delete_message(
+        &self,
+        actor: &Member,
+        channel: &ChannelId,
+        id: MessageId,
+    ) -> Result<(), Refusal> {
+        self.take(actor, Act::Delete)?;
+        self.channel(channel).await?;
+        let message = self.message(channel, id).await?;
+        gryt_chat::erase(&message, actor)?;
+        let deleted = self.store.delete_message(channel, id).await;
+        if !deleted.map_err(storage)? {
+            return Err(unknown_message());
+        }
+        let event = wire::MessageDeleted {
+            channel_id: channel.to_string(),
+            message_id: id.get(),
+        };
+        self.publish(
+            Kind::MessageDeleted(event),
+            Audience::Channel(channel.clone()),
+        )
+        .await
+    }
+
+    /// Reads a piece of a channel's history.
+    pub(crate) async fn fetch_messages(
+        &self,
+        actor: &Member,
+        page: PageRequest,
+    ) -> Result<MessagePage, Refusal> {
+        let PageRequest {
+            channel,
+            before,
+            limit,
+        } = page;
+        self.take(actor, Act::Fetch)?;
+        if !(1..=PAGE_MAX).contains(&limit) {
+            return Err(Refusal::malformed("A page has 1 to 100 messages."));
+        }
+        gryt_chat::read(&self.channel(&channel).await?, actor)?;
+        self.store
+            .messages(&channel, before, limit)
+            .await
+            .map_err(storage)
+    }
+
+    async fn message(&self, channel: &ChannelId, id: MessageId) -> Result<Message, Refusal> {
+        let found = self.store.message(channel, id).await.map_err(storage)?;
+        found.ok_or_else(unknown_message)
+    }
+
+    /// Takes one of the actor's allowance.
+    pub(crate) fn take(&self, actor: &Member, act: Act) -> Result<(), Refusal> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(limits.take(&actor.id, act, clock::now())?)
+    }
+}
+
+fn unknown_message() -> Refusal {
+    Refusal::new(Reason::UnknownMessage, "There is no such message.")
+}

@@ -1,0 +1,60 @@
+//! `GET /.well-known/gryt`: what a client has to know of a server before it signs in.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use gryt_proto::client::v1 as wire;
+use serde::Serialize;
+
+use crate::config::SignalingConfig;
+use crate::ws::PROTOCOL_VERSION;
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    server_id: &'a str,
+    name: &'a str,
+    socket_url: String,
+    issuer: String,
+    client_id: &'a str,
+    protocol_version: u32,
+}
+
+/// The document's route.
+pub(crate) fn router(config: Arc<SignalingConfig>, server: wire::Server) -> Router {
+    let answer = async move |headers: HeaderMap| document(&config, &server, &headers);
+    Router::new().route("/.well-known/gryt", get(answer))
+}
+
+fn document(config: &SignalingConfig, server: &wire::Server, headers: &HeaderMap) -> Response {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let (web, socket) = if config.reached_by_tls {
+        ("https", "wss")
+    } else {
+        ("http", "ws")
+    };
+    let document = Document {
+        server_id: &server.server_id,
+        name: &server.name,
+        socket_url: absolute(&config.socket_url, socket, host),
+        issuer: absolute(&config.issuer_url, web, host),
+        client_id: &config.client_id,
+        protocol_version: PROTOCOL_VERSION,
+    };
+    let fresh = [(header::CACHE_CONTROL, "no-cache")];
+    (fresh, Json(document)).into_response()
+}
+
+/// A path becomes a URL under the address that the request came to.
+fn absolute(url_or_path: &str, scheme: &str, host: &str) -> String {
+    if url_or_path.starts_with('/') {
+        format!("{scheme}://{host}{url_or_path}")
+    } else {
+        url_or_path.to_owned()
+    }
+}
