@@ -175,6 +175,17 @@ describe("capture", () => {
     expect(statuses).toEqual(["starting", "live", "live"]);
   });
 
+  test("other processing of the same device opens it anew, after its release", async () => {
+    const { capture, streams, settle } = stand();
+    capture.acquire();
+    await settle();
+    capture.configure({ ...OPTIONS, noiseSuppression: true });
+    expect(streams[0]?.track.stopped).toBe(true);
+    await settle();
+    expect(streams[1]?.constraints.noiseSuppression).toBe(true);
+    expect(capture.state().status).toBe("live");
+  });
+
   test("an unplugged microphone is replaced by the system's choice", async () => {
     const { capture, streams, statuses, settle } = stand();
     capture.acquire();

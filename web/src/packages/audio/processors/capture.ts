@@ -77,10 +77,13 @@ export class Capture {
     }
   }
 
-  /** Takes other options. A live microphone goes on until the new one runs. */
+  /** Takes other options. A live microphone goes on until another one runs. */
   configure(options: CaptureOptions): void {
     if (sameCapture(this.#options, options)) return;
+    const sameDevice = this.#options.inputDeviceId === options.inputDeviceId;
     this.#options = options;
+    // Chromium gives a second stream of one device the processing of the first.
+    if (sameDevice && this.#state.status === "live") stop(this.#state.stream);
     if (this.#state.status !== "off") this.retry();
   }
 

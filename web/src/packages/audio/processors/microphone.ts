@@ -3,7 +3,7 @@
 import { type AudioOptions, type CaptureOptions, sameCapture } from "../options.ts";
 import { Capture, type CaptureState } from "./capture.ts";
 import { SILENCE_DB } from "./decibels.ts";
-import type { GateReport } from "./gateNode.ts";
+import { type GateReport, loadGate } from "./gateNode.ts";
 import { Pipeline } from "./pipeline.ts";
 import { RAMP_MS } from "./ramp.ts";
 import { type VoiceContext, voiceContext } from "./voiceContext.ts";
@@ -67,6 +67,13 @@ export class Microphone {
     this.#levelListeners.add(listener);
     return () => this.#levelListeners.delete(listener);
   };
+
+  /** Loads what calls need at the person's first click, so that joining does not wait for it. */
+  prepare(): void {
+    this.#voice.prepare((context) => {
+      if (context.audioWorklet !== undefined) loadGate(context).catch(() => undefined);
+    });
+  }
 
   /** Opens the microphone for one user. Returns the end of this use. */
   acquire(): () => void {

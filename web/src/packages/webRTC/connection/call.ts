@@ -135,15 +135,14 @@ export class Call {
     const wasActive = "wish" in phase;
     const hadMicrophone = wasActive && !phase.wish.listenOnly;
     if (wasActive) this.#dropAttempt();
-    else this.#do({ kind: "startAudio" });
-    if (hadMicrophone && listenOnly) this.#do({ kind: "releaseMicrophone" });
-    if (!hadMicrophone && !listenOnly) {
-      this.#microphone = true;
-      this.#do({ kind: "acquireMicrophone" });
-    }
+    if (!hadMicrophone && !listenOnly) this.#microphone = true;
     this.#owesLeave = false;
-    this.#do({ kind: "applyFlags", flags: this.#flags() });
+    // The request first: its answer is under way while the sound is made ready.
     this.#attempt({ channelId, listenOnly, tries: 0, wasConnected: false });
+    if (!wasActive) this.#do({ kind: "startAudio" });
+    if (hadMicrophone && listenOnly) this.#do({ kind: "releaseMicrophone" });
+    if (!hadMicrophone && !listenOnly) this.#do({ kind: "acquireMicrophone" });
+    this.#do({ kind: "applyFlags", flags: this.#flags() });
   }
 
   #leave(): void {

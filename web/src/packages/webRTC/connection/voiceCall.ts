@@ -55,6 +55,7 @@ export class VoiceCall {
     settings.subscribe(() => this.#configure());
     this.#configure();
     microphonePresence.start();
+    microphone.prepare();
   }
 
   snapshot = (): VoiceSnapshot => this.#snapshot;
@@ -108,6 +109,7 @@ export class VoiceCall {
       case "releaseMicrophone":
         this.#endMicrophone?.();
         this.#endMicrophone = undefined;
+        this.#send();
         break;
       case "openPeer":
         this.#openPeer(effect.attempt);
