@@ -8,11 +8,17 @@ import { ServerLink } from "./serverLink.ts";
 export class Sockets {
   #links: readonly ServerLink[] = [];
   readonly #listeners = new Set<() => void>();
+  #started = false;
 
-  /** Follows the settings from here on. */
-  start(): void {
+  constructor() {
     this.#follow();
     settings.subscribe(() => this.#follow());
+  }
+
+  /** Connects, now and for each server that is added later. */
+  start(): void {
+    this.#started = true;
+    for (const link of this.#links) link.start();
     addEventListener("online", () => {
       for (const link of this.#links) link.hurry();
     });
@@ -27,6 +33,10 @@ export class Sockets {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
+
+  /** Puts a server at the front of the rail. */
+  addFirst = (server: SavedServer): void =>
+    settings.update(({ servers }) => ({ servers: [server, ...servers] }));
 
   /** Puts a server at the end of the rail, once. */
   add = (server: SavedServer): void => {
@@ -50,14 +60,14 @@ export class Sockets {
     if (wanted.length === known.length && wanted.every((address, i) => address === known[i]))
       return;
     for (const link of this.#links) if (!wanted.includes(link.address)) link.close();
-    this.#links = wanted.map((address) => this.link(address) ?? this.#connect(address));
+    this.#links = wanted.map((address) => this.link(address) ?? this.#make(address));
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #connect(address: ServerAddress): ServerLink {
+  #make(address: ServerAddress): ServerLink {
     const link = new ServerLink(address);
     link.subscribeState(() => this.#rememberName(link));
-    link.start();
+    if (this.#started) link.start();
     return link;
   }
 

@@ -1,0 +1,173 @@
+// One server: its channels, what is in front, its members.
+
+import { ChevronLeft, Hash, Users, Volume2 } from "lucide-react";
+import type { ReactNode } from "react";
+import { ChatView } from "#chat";
+import { type Channel, ChannelKind } from "#proto/model";
+import { settings, useSettings } from "#settings";
+import { type ServerLink, useServerState, type VoiceSession } from "#socket";
+import { Blank, Button, IconButton, Notice } from "#ui";
+import { useSFU } from "#webRTC";
+import { ChannelList } from "./channels/ChannelList.tsx";
+import { MemberList } from "./members/MemberList.tsx";
+import { type Pane, selectChannel, useChosenChannel } from "./navigation.ts";
+import { SelfCard } from "./SelfCard.tsx";
+import { useServerName } from "./servers/ServerRail.tsx";
+import { ConnectingScreen, SignInScreen, StoppedScreen } from "./servers/ServerScreens.tsx";
+import { usePrefetch } from "./servers/usePrefetch.ts";
+import { VoiceView } from "./voice/VoiceView.tsx";
+
+export function ServerView(props: {
+  link: ServerLink;
+  pane: Pane;
+  onPane: (pane: Pane) => void;
+  onSettings: (page: string) => void;
+  voiceBar: ReactNode;
+}) {
+  const { link, onPane } = props;
+  const voice = useSFU(link);
+  const name = useServerName(link);
+  const phase = useServerState(link, (s) => s.phase);
+  const isKnown = useServerState(link, (s) => s.server !== undefined);
+  const channels = useServerState(link, (s) => s.channels);
+  const channel = useChosenChannel(link.address, channels);
+  const showMembers = useSettings((s) => s.showMembers);
+  usePrefetch(link);
+
+  const select = (next: Channel) => {
+    selectChannel(link.address, next.channelId);
+    onPane("main");
+    const isElsewhere = voice.channelId !== next.channelId || voice.state === "idle";
+    if (next.kind === ChannelKind.VOICE && isElsewhere) void voice.join(next.channelId);
+  };
+
+  const screen = screenFor(link, phase, isKnown);
+  if (screen) {
+    return (
+      <main className="screen">
+        <div className="screen-bar">
+          <IconButton label="Servers" className="icon-button" onClick={() => onPane("channels")}>
+            <ChevronLeft size={20} />
+          </IconButton>
+        </div>
+        {screen}
+        {props.voiceBar}
+      </main>
+    );
+  }
+  return (
+    <>
+      <div className="sidebar">
+        <header className="sidebar-head">
+          <h1>{name}</h1>
+        </header>
+        <ChannelList link={link} voice={voice} selected={channel} onSelect={select} />
+        {props.voiceBar}
+        <SelfCard link={link} voice={voice} onSettings={props.onSettings} />
+      </div>
+      <main className="main">
+        <ConnectionNotice link={link} />
+        <MainHead channel={channel} pane={props.pane} onPane={onPane} showMembers={showMembers} />
+        <div className="main-body">
+          <Front link={link} voice={voice} channel={channel} onSettings={props.onSettings} />
+        </div>
+        <div className="main-voice">{props.pane === "main" && props.voiceBar}</div>
+      </main>
+      {(showMembers || props.pane === "members") && (
+        <div className="members-pane">
+          <header className="members-head">
+            <IconButton label="Back to the channel" onClick={() => onPane("main")}>
+              <ChevronLeft size={20} />
+            </IconButton>
+            <h2>Members</h2>
+          </header>
+          <MemberList link={link} voice={voice} />
+        </div>
+      )}
+    </>
+  );
+}
+
+function screenFor(
+  link: ServerLink,
+  phase: ReturnType<ServerLink["phase"]>,
+  isKnown: boolean,
+): ReactNode {
+  if (phase.kind === "signedOut") return <SignInScreen link={link} />;
+  if (phase.kind === "stopped") return <StoppedScreen link={link} reason={phase.reason} />;
+  return isKnown ? undefined : <ConnectingScreen link={link} />;
+}
+
+/** Written over the content, which stays readable meanwhile. */
+function ConnectionNotice(props: { link: ServerLink }) {
+  const kind = useServerState(props.link, (s) => s.phase.kind);
+  if (kind === "connected") return null;
+  return (
+    <Notice>
+      <span className="spinner" aria-hidden="true" />
+      Resuming… What you write is sent once the server is back.
+      <Button onClick={props.link.hurry}>Try now</Button>
+    </Notice>
+  );
+}
+
+function MainHead(props: {
+  channel: Channel | undefined;
+  pane: Pane;
+  showMembers: boolean;
+  onPane: (pane: Pane) => void;
+}) {
+  const { channel, showMembers, onPane } = props;
+  const isVoice = channel?.kind === ChannelKind.VOICE;
+  const toggle = () => {
+    // One button for both widths: beside the channel, or instead of it.
+    if (matchMedia("(max-width: 760px)").matches) onPane("members");
+    else settings.update(() => ({ showMembers: !showMembers }));
+  };
+  return (
+    <header className="main-head">
+      <span className="narrow-only">
+        <IconButton label="Back to the channels" onClick={() => onPane("channels")}>
+          <ChevronLeft size={20} />
+        </IconButton>
+      </span>
+      {channel &&
+        (isVoice ? (
+          <Volume2 size={19} aria-hidden="true" />
+        ) : (
+          <Hash size={19} aria-hidden="true" />
+        ))}
+      <h2>{channel?.name ?? "No channels"}</h2>
+      <IconButton label="Members" tone="accent" aria-pressed={showMembers} onClick={toggle}>
+        <Users size={19} />
+      </IconButton>
+    </header>
+  );
+}
+
+function Front(props: {
+  link: ServerLink;
+  voice: VoiceSession;
+  channel: Channel | undefined;
+  onSettings: (page: string) => void;
+}) {
+  const { link, voice, channel } = props;
+  if (!channel) {
+    return (
+      <Blank icon={<Hash size={26} />} title="No channels yet">
+        <p>Whoever runs this server can make the first one.</p>
+      </Blank>
+    );
+  }
+  if (channel.kind === ChannelKind.VOICE) {
+    return (
+      <VoiceView
+        link={link}
+        voice={voice}
+        channel={channel}
+        onSettings={() => props.onSettings("voice")}
+      />
+    );
+  }
+  return <ChatView key={`${link.address} ${channel.channelId}`} link={link} channel={channel} />;
+}

@@ -1,0 +1,124 @@
+// What stands in place of a server that is not there: signing in, connecting, stopped.
+
+import { CircleSlash, KeyRound, RefreshCw, Unplug } from "lucide-react";
+import { useState } from "react";
+import { type DiscoveryFailure, type ServerLink, type StopReason, useServerState } from "#socket";
+import { Blank, Button, Loading } from "#ui";
+import { useServerName } from "./ServerRail.tsx";
+
+/** Per server: an account here belongs to this server's issuer. */
+export function SignInScreen(props: { link: ServerLink }) {
+  const { link } = props;
+  const name = useServerName(link);
+  const failure = useServerState(link, (s) => s.failure);
+  const issuer = useServerState(link, (s) => s.discovery?.issuer);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(false);
+
+  const signIn = async () => {
+    setBusy(true);
+    setProblem((await link.signIn()) !== undefined);
+    setBusy(false);
+  };
+  const issuerHost = issuer && new URL(issuer).host;
+  return (
+    <Blank
+      level={1}
+      icon={<KeyRound size={26} />}
+      title={`Sign in to ${name}`}
+      actions={
+        <Button tone="accent" disabled={busy} onClick={() => void signIn()}>
+          {busy ? "Opening…" : "Sign in"}
+        </Button>
+      }
+    >
+      <p>
+        {issuerHost && issuerHost !== new URL(link.address).host
+          ? `You sign in at ${issuerHost}, and come back here.`
+          : "With your account on this server. You can make one on the next page."}
+      </p>
+      {(problem || failure) && (
+        <p role="alert" className="field-error">
+          The sign-in page does not answer. Try again in a moment.
+        </p>
+      )}
+    </Blank>
+  );
+}
+
+const stops: Record<StopReason, { title: string; text: string; reload: boolean }> = {
+  clientTooOld: {
+    title: "A newer version is here",
+    text: "The server was updated while this page was open. Reload to go on where you were.",
+    reload: true,
+  },
+  clientDefect: {
+    title: "Something went wrong in this page",
+    text: "The server could not read what this page sent. Reloading usually helps.",
+    reload: true,
+  },
+  originForbidden: {
+    title: "This address is not allowed",
+    text: `The server does not accept clients from ${location.origin}. Open the server's own page, or ask its owner to allow this address.`,
+    reload: false,
+  },
+  forbidden: {
+    title: "You have no access",
+    text: "The server knows you, and does not let you in. Ask its owner.",
+    reload: false,
+  },
+};
+
+export function StoppedScreen(props: { link: ServerLink; reason: StopReason }) {
+  const { title, text, reload } = stops[props.reason];
+  return (
+    <Blank
+      level={1}
+      icon={reload ? <RefreshCw size={26} /> : <CircleSlash size={26} />}
+      title={title}
+      actions={
+        reload ? (
+          <Button tone="accent" onClick={() => location.reload()}>
+            Reload
+          </Button>
+        ) : (
+          <>
+            <Button onClick={props.link.start}>Try again</Button>
+            <Button tone="plain" onClick={() => void props.link.signOut()}>
+              Sign out
+            </Button>
+          </>
+        )
+      }
+    >
+      <p>{text}</p>
+    </Blank>
+  );
+}
+
+const failures: Record<DiscoveryFailure, string> = {
+  unreachable: "The server does not answer. It may be restarting, or you may be offline.",
+  notGryt: "Something else than a Gryt server answers at this address.",
+  originRefused: "The server does not accept this client's address.",
+  insecure: "The browser blocks this server, because its address is not encrypted.",
+};
+
+/** Before the first welcome. */
+export function ConnectingScreen(props: { link: ServerLink }) {
+  const { link } = props;
+  const name = useServerName(link);
+  const phase = useServerState(link, (s) => s.phase);
+  const failure = useServerState(link, (s) => s.failure);
+  if (phase.kind !== "reconnecting") return <Loading label={`Connecting to ${name}…`} />;
+  return (
+    <Blank
+      level={1}
+      icon={<Unplug size={26} />}
+      title={`${name} is not reachable`}
+      actions={<Button onClick={link.hurry}>Try now</Button>}
+    >
+      <p>{failure ? failures[failure] : "The connection does not come about."}</p>
+      <p>It is tried again by itself.</p>
+    </Blank>
+  );
+}
