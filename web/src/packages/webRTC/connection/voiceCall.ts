@@ -68,6 +68,8 @@ export class VoiceCall {
   /** Joins with the microphone, or to listen where there is none. */
   join = (channelId: string): void => {
     performance.mark("gryt:join");
+    // Joining where one already is means: try the microphone again.
+    if (this.#microphone.state().status === "failed") this.#microphone.retry();
     this.feed({ kind: "join", channelId, listenOnly: !microphonePresence.isUsable() });
   };
 
