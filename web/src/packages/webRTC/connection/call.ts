@@ -7,7 +7,6 @@ import type {
   CallEvent,
   CallFailure,
   CallPhase,
-  CallView,
   Negotiation,
   Offer,
   Refusal,
@@ -15,6 +14,7 @@ import type {
   VoiceFlags,
   Wish,
 } from "./callTypes.ts";
+import { type CallView, viewOf } from "./callView.ts";
 
 /** From the offer to media. ICE and DTLS take some round trips; ten seconds are a blocked path. */
 export const CONNECT_MS = 10_000;
@@ -57,22 +57,7 @@ export class Call {
   }
 
   view(): CallView {
-    const phase = this.#phase;
-    const wish = "wish" in phase ? phase.wish : undefined;
-    return {
-      state: stateOf(phase),
-      channelId: phase.kind === "failed" ? phase.channelId : wish?.channelId,
-      participantId: phase.kind === "seated" ? phase.participantId : undefined,
-      failure:
-        phase.kind === "failed"
-          ? phase.failure
-          : phase.kind === "waiting"
-            ? phase.cause
-            : undefined,
-      listenOnly: (wish?.listenOnly ?? false) || !this.#microphone,
-      muted: this.#wanted.muted || this.#wanted.deafened,
-      deafened: this.#wanted.deafened,
-    };
+    return viewOf(this.#phase, this.#wanted, this.#microphone);
   }
 
   #apply(event: CallEvent): void {
@@ -451,20 +436,6 @@ export class Call {
   #flags(): VoiceFlags {
     const { muted, deafened } = this.#wanted;
     return { muted: muted || deafened || !this.#microphone, deafened };
-  }
-}
-
-function stateOf(phase: CallPhase): CallView["state"] {
-  switch (phase.kind) {
-    case "idle":
-    case "failed":
-      return phase.kind;
-    case "joining":
-    case "waiting":
-      return phase.wish.wasConnected ? "reconnecting" : "joining";
-    case "seated":
-      if (phase.media === "connected") return "connected";
-      return phase.wish.wasConnected ? "reconnecting" : "joining";
   }
 }
 

@@ -159,14 +159,3 @@ export type CallPhase =
       readonly negotiation: Negotiation;
       readonly media: "connecting" | "connected" | "interrupted";
     };
-
-/** What the interface shows of a call. */
-export type CallView = {
-  readonly state: "idle" | "joining" | "connected" | "reconnecting" | "failed";
-  readonly channelId: string | undefined;
-  readonly participantId: number | undefined;
-  readonly failure: CallFailure | undefined;
-  readonly listenOnly: boolean;
-  readonly muted: boolean;
-  readonly deafened: boolean;
-};

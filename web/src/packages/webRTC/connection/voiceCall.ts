@@ -247,7 +247,7 @@ export class VoiceCall {
 
   #hear(notice: ConnectionNotice): void {
     if (notice.kind === "welcome") this.#speaking = new Set();
-    const event = readNotice(notice, this.#link.state().participants);
+    const event = readNotice(notice);
     if (event !== undefined) this.feed(event);
     // Who signed out is gone; everything else is for the machine to outlast.
     if (notice.kind === "phase" && notice.phase.kind === "signedOut") this.feed({ kind: "leave" });
@@ -278,7 +278,7 @@ export class VoiceCall {
     const microphone = this.#microphone.state();
     const isMissed = this.#endMicrophone !== undefined && microphone.status === "failed";
     let error: VoiceError | undefined;
-    if (view.state === "failed" && failure !== undefined) error = explainFailure(failure);
+    if (failure !== undefined) error = explainFailure(failure);
     else if (isMissed) error = explainMicrophone(microphone.problem);
     return { ...view, error, speaking: this.#speaking };
   }

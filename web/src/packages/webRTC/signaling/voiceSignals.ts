@@ -11,15 +11,12 @@ export type VoiceLink = ServerConnection & {
 };
 
 /** What a call needs to be told of a notice; undefined for everything that is not about it. */
-export function readNotice(
-  notice: ConnectionNotice,
-  participants: readonly Participant[],
-): CallEvent | undefined {
+export function readNotice(notice: ConnectionNotice): CallEvent | undefined {
   switch (notice.kind) {
     case "phase":
       return notice.phase.kind === "connected" ? undefined : { kind: "socketLost" };
     case "welcome":
-      return { kind: "socketResumed", seats: notice.welcome.live?.participants ?? participants };
+      return { kind: "socketResumed", seats: notice.welcome.live?.participants ?? [] };
     case "event":
       return readEvent(notice.event.event);
   }
