@@ -16,7 +16,8 @@ pub(crate) struct Rate {
 
 /// Counts tries by key (generic cell rate algorithm: one time per key).
 ///
-/// Holds [`MAX_KEYS`] keys; a new one then takes the place of the one that is closest to rest.
+/// Holds [`MAX_KEYS`] keys; for a new one then those closest to rest
+/// make room, and could try once more early.
 #[derive(Debug)]
 pub(crate) struct Throttle<K> {
     rate: Rate,
@@ -72,10 +73,16 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
         if self.rested_at.len() < MAX_KEYS {
             return;
         }
-        let closest = self.rested_at.iter().min_by_key(|(_, at)| **at);
-        if let Some(key) = closest.map(|(key, _)| key.clone()) {
-            self.rested_at.remove(&key);
-        }
+        // A quarter at a time, so that a flood of new keys does not search the map for each.
+        let mut times: Vec<_> = self.rested_at.values().copied().collect();
+        let (_, quarter, _) = times.select_nth_unstable(MAX_KEYS / 4);
+        let quarter = *quarter;
+        let mut surplus = MAX_KEYS / 4;
+        self.rested_at.retain(|_, at| {
+            let goes = *at <= quarter && surplus > 0;
+            surplus -= usize::from(goes);
+            !goes
+        });
     }
 }
 

@@ -1,0 +1,58 @@
+//! A copy of the data folder while the server runs.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::data_dir::{DataDir, make_private};
+
+/// Copies everything that a server needs to go on elsewhere. The log from which sessions resume
+/// stays out: a server that was put back begins a new one, so that its clients ask for the whole
+/// state instead of going on from events that never happened there.
+pub(crate) fn run(data: &DataDir, destination: &Path) -> anyhow::Result<()> {
+    data.existing_issuer_db()?;
+    let shown = destination.display();
+    if destination.symlink_metadata().is_ok() {
+        bail!("\"{shown}\" exists already, and a backup overwrites nothing: name a new folder");
+    }
+    // Filled beside and renamed at the end: a folder of that name is a whole backup.
+    let partial = beside(destination);
+    make_private(&partial).with_context(|| format!("make the folder \"{}\"", partial.display()))?;
+    let copied = copy(data, &partial).and_then(|()| {
+        fs::rename(&partial, destination).with_context(|| format!("make the folder \"{shown}\""))
+    });
+    if copied.is_err() {
+        let _ = fs::remove_dir_all(&partial);
+    }
+    copied?;
+    writeln!(
+        std::io::stdout(),
+        "Copied to {shown}\nStart a server on the copy with: gryt --data-dir {shown}"
+    )?;
+    Ok(())
+}
+
+fn copy(data: &DataDir, to: &Path) -> anyhow::Result<()> {
+    // Accounts last: a person who signed up in between is missing as a member, and made again at
+    // the next sign-in. The other way round a member would have no account.
+    for source in [data.server_db(), data.issuer_db()] {
+        let name = source.file_name().context("name a copy")?;
+        gryt_store::sqlite::backup(&source, &to.join(name))
+            .with_context(|| format!("copy \"{}\"", source.display()))?;
+    }
+    let certificate = data.certificate();
+    match fs::copy(&certificate, to.join("certificate.pem")) {
+        Ok(_) => Ok(()),
+        // Only `--lan` makes one.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("copy \"{}\"", certificate.display())),
+    }
+}
+
+fn beside(destination: &Path) -> PathBuf {
+    let mut name = destination.as_os_str().to_owned();
+    name.push(format!(".partial-{}", std::process::id()));
+    name.into()
+}
