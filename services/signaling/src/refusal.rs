@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use gryt_model::InvalidId;
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use serde::Serialize;
@@ -109,6 +110,12 @@ impl From<AuthError> for Refusal {
                 Self::new(Reason::Unauthenticated, "The token is not accepted.")
             }
         }
+    }
+}
+
+impl From<InvalidId> for Refusal {
+    fn from(error: InvalidId) -> Self {
+        Self::malformed(error.to_string())
     }
 }
 

@@ -1,0 +1,41 @@
+//! The second door: JSON over HTTP under `/api/v1`. The rules are the socket's, because both call
+//! `operations`; nothing is decided here.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, patch, post};
+use axum::{Router, middleware};
+
+mod body;
+mod door;
+mod handlers;
+mod openapi;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use crate::shared::Shared;
+
+/// The largest body of a request: a message of 4,000 characters, each of them escaped, has room.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Every path under `/api/v1`.
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    let message = patch(handlers::edit_message).delete(handlers::delete_message);
+    let paths = Router::new()
+        .route("/channels", get(handlers::channels))
+        .route(
+            "/channels/{channel_id}/messages",
+            get(handlers::messages).merge(post(handlers::send_message)),
+        )
+        .route("/channels/{channel_id}/messages/{message_id}", message)
+        .route("/members", get(handlers::members))
+        .route("/openapi.json", get(openapi::serve))
+        .fallback(reply::not_found)
+        .method_not_allowed_fallback(reply::not_found)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(reply::finish))
+        .with_state(Arc::clone(shared));
+    Router::new().nest("/api/v1", paths)
+}
