@@ -34,7 +34,15 @@ function report(packets: number, lost: number, bytes: number) {
       concealedSamples: lost * 960 + 5000,
       silentConcealedSamples: 5000,
     },
-    { id: "J", type: "inbound-rtp", packetsReceived: 0, packetsLost: 0, jitter: 1 },
+    {
+      id: "J",
+      type: "inbound-rtp",
+      packetsReceived: 0,
+      packetsLost: 0,
+      jitter: 1,
+      totalSamplesReceived: packets * 960,
+      concealedSamples: packets * 960,
+    },
   ];
 }
 

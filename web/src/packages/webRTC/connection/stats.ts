@@ -10,11 +10,16 @@ export type StatsEntry = {
 /** The counters of one reading. */
 export type StatsSample = {
   readonly atMs: number;
+  readonly bytesSent: number;
+  readonly streams: ReadonlyMap<string, StreamSample>;
+};
+
+/** The counters of one received stream. */
+type StreamSample = {
   readonly received: number;
   readonly lost: number;
-  readonly concealedSamples: number;
-  readonly totalSamples: number;
-  readonly bytes: number;
+  readonly concealed: number;
+  readonly samples: number;
 };
 
 /** Numbers for people. Absent: not known. Loss and concealment: since the reading before. */
@@ -89,11 +94,8 @@ export function readStats(
   const outbound = entries.filter((entry) => entry.type === "outbound-rtp");
   const sample: StatsSample = {
     atMs,
-    received: sum(inbound, "packetsReceived"),
-    lost: sum(inbound, "packetsLost"),
-    concealedSamples: sum(inbound, "concealedSamples") - sum(inbound, "silentConcealedSamples"),
-    totalSamples: sum(inbound, "totalSamplesReceived"),
-    bytes: sum(outbound, "bytesSent"),
+    bytesSent: sum(outbound, "bytesSent"),
+    streams: new Map(inbound.map((entry) => [entry.id, streamSample(entry)])),
   };
   const pair = selectedPair(entries);
   const roundTrip = field(pair, "currentRoundTripTime");
@@ -120,16 +122,31 @@ export function readStats(
   return { details, sample };
 }
 
+function streamSample(entry: StatsEntry): StreamSample {
+  return {
+    received: field(entry, "packetsReceived"),
+    lost: field(entry, "packetsLost"),
+    concealed: field(entry, "concealedSamples") - field(entry, "silentConcealedSamples"),
+    samples: field(entry, "totalSamplesReceived"),
+  };
+}
+
 function rates(before: StatsSample, sample: StatsSample) {
-  const lost = sample.lost - before.lost;
-  const received = sample.received - before.received;
+  let [lost, expected, concealed, samples] = [0, 0, 0, 0];
+  for (const [id, stream] of sample.streams) {
+    const earlier = before.streams.get(id);
+    // A slot in which nobody speaks is concealed all the time, and nobody misses anything.
+    if (earlier === undefined || stream.received === earlier.received) continue;
+    lost += stream.lost - earlier.lost;
+    expected += stream.received - earlier.received + stream.lost - earlier.lost;
+    concealed += stream.concealed - earlier.concealed;
+    samples += stream.samples - earlier.samples;
+  }
   const elapsedMs = sample.atMs - before.atMs;
   return {
-    lossPercent: percent(lost, lost + received),
-    concealedPercent: percent(
-      sample.concealedSamples - before.concealedSamples,
-      sample.totalSamples - before.totalSamples,
-    ),
-    bitrateKbps: elapsedMs > 0 ? (8 * (sample.bytes - before.bytes)) / elapsedMs : undefined,
+    lossPercent: percent(lost, expected),
+    concealedPercent: percent(concealed, samples),
+    bitrateKbps:
+      elapsedMs > 0 ? (8 * (sample.bytesSent - before.bytesSent)) / elapsedMs : undefined,
   };
 }
