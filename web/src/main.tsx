@@ -1,5 +1,6 @@
 // Starts the client.
 
+import "@fontsource-variable/inter";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { log } from "#log";

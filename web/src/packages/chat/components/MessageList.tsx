@@ -34,9 +34,36 @@ export function MessageList(props: {
 }) {
   const { rows, anchor } = props;
   const list = useRef<VirtuosoHandle>(null);
+  const scroller = useRef<HTMLElement>(null);
+  // Heights are guesses until rows were measured, so the end moves away by itself. The list follows
+  // it until the person scrolls.
+  const pinned = useRef(true);
+  const frame = useRef(0);
+  const followEnd = (frames = 20) => {
+    cancelAnimationFrame(frame.current);
+    frame.current = requestAnimationFrame(() => {
+      const element = scroller.current;
+      if (!pinned.current || !element) return;
+      element.scrollTop = element.scrollHeight;
+      if (frames > 0) followEnd(frames - 1);
+    });
+  };
+  const unpin = () => {
+    pinned.current = false;
+  };
   const [atEnd, setAtEnd] = useState(true);
   const [focus, setFocus] = useState<Focus | undefined>();
   const { seenCount, markSeen } = useSeenCount(rows.length, atEnd);
+
+  // Older messages are asked for only after the list stands at its end: before that it passes its
+  // own beginning, and growing upwards then would throw it off.
+  const [settled, setSettled] = useState(false);
+  const [nearStart, setNearStart] = useState(false);
+  const { onStart } = props;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a page may leave the start still in view.
+  useEffect(() => {
+    if (settled && nearStart) onStart();
+  }, [settled, nearStart, onStart, rows.length]);
 
   const stopKey = focusStop(rows, focus);
   const offset = anchor === undefined ? 0 : Math.max(0, messageIndex(rows, anchor));
@@ -64,6 +91,10 @@ export function MessageList(props: {
     <div
       className="messages"
       onKeyDown={move}
+      onKeyDownCapture={unpin}
+      onWheelCapture={unpin}
+      onPointerDownCapture={unpin}
+      onTouchMoveCapture={unpin}
       onFocus={(event) => {
         const key = (event.target as HTMLElement).closest<HTMLElement>("[data-row-key]")?.dataset;
         if (key?.rowKey && key.rowKey !== stopKey) setFocus({ key: key.rowKey, moved: false });
@@ -84,9 +115,16 @@ export function MessageList(props: {
         atBottomThreshold={60}
         atBottomStateChange={(bottom) => {
           setAtEnd(bottom);
+          if (!bottom) return;
+          pinned.current = true;
+          setSettled(true);
           props.onAtEnd(bottom);
         }}
-        startReached={props.onStart}
+        scrollerRef={(element) => {
+          scroller.current = element instanceof HTMLElement ? element : null;
+        }}
+        totalListHeightChanged={() => followEnd()}
+        rangeChanged={({ startIndex }) => setNearStart(startIndex <= firstIndex - offset + 3)}
         increaseViewportBy={{ top: 800, bottom: 200 }}
         context={{ header: props.header }}
         components={edges}

@@ -5,12 +5,28 @@ import { explainRefusal, noMessages, type ServerLink, useServerState } from "#so
 
 const pageSize = 50;
 
-/** Asks for one page and adds it to the state. Returns what went wrong, for a person. */
-export async function fetchPage(
+const inFlight = new Map<string, Promise<string | undefined>>();
+
+/**
+ * Asks for one page and adds it to the state; the same page asked for twice at once is one request.
+ * Returns what went wrong, for a person.
+ */
+export function fetchPage(
   link: ServerLink,
   channelId: string,
   beforeMessageId: bigint,
 ): Promise<string | undefined> {
+  const key = `${link.address} ${channelId} ${beforeMessageId}`;
+  const known = inFlight.get(key);
+  if (known) return known;
+  const fetching = requestPage(link, channelId, beforeMessageId).finally(() =>
+    inFlight.delete(key),
+  );
+  inFlight.set(key, fetching);
+  return fetching;
+}
+
+async function requestPage(link: ServerLink, channelId: string, beforeMessageId: bigint) {
   const value = { channelId, beforeMessageId, limit: pageSize };
   const outcome = await link.request({ case: "fetchMessages", value });
   if (outcome.case === "messagePage") {
