@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gryt_bus::{Interrupted, Subscription};
+use gryt_bus::{Bus, Cursor, EventId, Interrupted, Replay, Subscription};
 use gryt_proto::client::v1::Reason;
 use tokio_util::sync::CancellationToken;
 
@@ -10,34 +10,64 @@ use crate::live::Live;
 use crate::voice::Voice;
 use crate::ws::outbox::Farewell;
 
-/// Runs until `stop`, or until the bus is closed.
-pub(crate) async fn run(
-    mut events: Subscription,
-    live: Arc<Live>,
-    voice: Voice,
-    stop: CancellationToken,
-) {
-    loop {
-        let next = tokio::select! {
-            next = events.next() => next,
-            () = stop.cancelled() => return,
+/// Between the bus and those who are here.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) events: Subscription,
+    pub(crate) live: Arc<Live>,
+    pub(crate) voice: Voice,
+}
+
+/// Events read from the log at once.
+const BATCH: u32 = 256;
+
+impl Fanout {
+    /// Runs until `stop`, or until the bus is closed.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let Ok(mut noticed) = self.bus.head().await else {
+            tracing::error!("the event log cannot be read");
+            return;
         };
-        match next {
-            Ok(delivery) => {
-                live.deliver(&delivery);
-                if delivery.event.event_id != 0 {
-                    voice.notice(&delivery.event).await;
+        loop {
+            let next = tokio::select! {
+                next = self.events.next() => next,
+                () = stop.cancelled() => return,
+            };
+            match next {
+                Ok(delivery) => {
+                    self.live.deliver(&delivery);
+                    if delivery.event.event_id != 0 {
+                        self.voice.notice(&delivery.event).await;
+                        noticed.event_id = EventId(delivery.event.event_id);
+                    }
                 }
+                Err(Interrupted::Lagged(lost)) => self.catch_up(&mut noticed, lost).await,
+                Err(Interrupted::Closed) => return,
             }
-            Err(Interrupted::Lagged(lost)) => {
-                tracing::warn!(lost, "fan-out lost events, sessions have to resume");
-                live.end_all(Farewell {
-                    reason: Reason::GoingAway,
-                    message: "The server lost track. Resume.",
-                });
-                live.reset(voice.participants().await);
-            }
-            Err(Interrupted::Closed) => return,
         }
+    }
+
+    /// After lost events: the sessions resume from the log, and so do the rooms.
+    async fn catch_up(&self, noticed: &mut Cursor, lost: u64) {
+        tracing::warn!(lost, "fan-out lost events, sessions have to resume");
+        let participants = self.voice.participants().await;
+        self.live.start_anew(
+            participants,
+            Farewell {
+                reason: Reason::GoingAway,
+                message: "The server lost track. Resume.",
+            },
+        );
+        while let Ok(Replay::Events(events)) = self.bus.replay(noticed, BATCH).await {
+            let Some(last) = events.last() else {
+                return;
+            };
+            noticed.event_id = EventId(last.event.event_id);
+            for delivery in &events {
+                self.voice.notice(&delivery.event).await;
+            }
+        }
+        tracing::error!("the event log cannot be followed, server mutes may be missing");
     }
 }

@@ -39,6 +39,7 @@ mod ws;
 pub use auth::{Algorithm, AuthError, Claims, IssuerConfig, MAX_TOKEN_BYTES, Verifier};
 pub use config::{Limits, OriginPolicy, SignalingConfig};
 
+use fanout::Fanout;
 use live::Live;
 use metrics::Metrics;
 use operations::Operations;
@@ -163,13 +164,13 @@ impl Signaling {
             ..
         } = self;
         let end = CancellationToken::new();
-        let fanout = fanout::run(
+        let fanout = Fanout {
+            bus: Arc::clone(&shared.bus),
             events,
-            Arc::clone(&shared.live),
-            shared.voice.clone(),
-            end.clone(),
-        );
-        let fanout = tokio::spawn(fanout);
+            live: Arc::clone(&shared.live),
+            voice: shared.voice.clone(),
+        };
+        let fanout = tokio::spawn(fanout.run(end.clone()));
         let rooms = tokio::spawn(keeper.run(end.clone()));
         let watch = tokio::spawn(voice::watch(node, shared.voice.clone(), end.clone()));
         readiness.set_ready();

@@ -132,13 +132,6 @@ impl Live {
         }
     }
 
-    /// Ends every session.
-    pub(crate) fn end_all(&self, farewell: Farewell) {
-        for seat in self.lock().sessions.values() {
-            seat.outbox.end(farewell);
-        }
-    }
-
     /// Returns once no session is left, or after `longest`.
     pub(crate) async fn wait_until_empty(&self, longest: Duration) {
         let empty = async {
@@ -167,9 +160,12 @@ impl Live {
         }
     }
 
-    /// Starts the board anew after events were lost. Sessions have to be ended by the caller.
-    pub(crate) fn reset(&self, participants: Vec<wire::Participant>) {
+    /// Starts the board anew after events were lost, and ends every session, which saw the old one.
+    pub(crate) fn start_anew(&self, participants: Vec<wire::Participant>, farewell: Farewell) {
         let mut board = self.lock();
+        for seat in board.sessions.values() {
+            seat.outbox.end(farewell);
+        }
         board.online = board.devices.keys().map(ToString::to_string).collect();
         board.participants = participants
             .into_iter()

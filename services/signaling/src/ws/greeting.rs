@@ -79,7 +79,6 @@ impl Session {
             return;
         };
         loop {
-            self.outbox.wait_for_room().await;
             let member = self.shared.live.member(&self.id);
             let (Some(member), Ok(Replay::Events(events))) =
                 (member, self.shared.bus.replay(&cursor, BATCH).await)
@@ -96,6 +95,7 @@ impl Session {
             cursor.event_id = gryt_bus::EventId(last.event.event_id);
             for delivery in &events {
                 if may_receive(&self.id, &member, &delivery.audience) {
+                    self.outbox.wait_for_room().await;
                     self.outbox.push(event_frame(&delivery.event));
                 }
             }
