@@ -5,7 +5,7 @@ export { type MicrophoneHandle, useMicrophone } from "./hooks/useMicrophone.ts";
 export { usePlaybackStatus } from "./hooks/usePlaybackStatus.ts";
 export type { AudioOptions } from "./options.ts";
 export type { CaptureState } from "./processors/capture.ts";
-export { microphone } from "./processors/microphone.ts";
+export { type Microphone, microphone } from "./processors/microphone.ts";
 export type { MicrophoneProblem } from "./processors/microphoneProblem.ts";
 export { Playback } from "./processors/playback.ts";
 export { microphonePresence } from "./processors/presence.ts";

@@ -8,7 +8,7 @@ import { rampTo } from "./ramp.ts";
 import { type Suppressor, suppressor } from "./suppression.ts";
 
 /** Twice the amplitude is +6 dB: more only clips. */
-export const MAX_VOLUME = 2;
+const MAX_VOLUME = 2;
 
 /** Web Audio from the microphone to the track that is sent. */
 export class Pipeline {

@@ -49,6 +49,10 @@ function text(entry: StatsEntry | undefined, name: string): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+function milliseconds(seconds: unknown): number | undefined {
+  return typeof seconds === "number" ? seconds * 1000 : undefined;
+}
+
 function sum(entries: readonly StatsEntry[], name: string): number {
   return entries.reduce((total, entry) => total + field(entry, name), 0);
 }
@@ -98,13 +102,13 @@ export function readStats(
     streams: new Map(inbound.map((entry) => [entry.id, streamSample(entry)])),
   };
   const pair = selectedPair(entries);
-  const roundTrip = field(pair, "currentRoundTripTime");
   const active = inbound.filter((entry) => field(entry, "packetsReceived") > 0);
   const jitters = active.map((entry) => field(entry, "jitter"));
   const emitted = sum(active, "jitterBufferEmittedCount");
   const [codec] = [...outbound, ...active].map((entry) => text(entry, "codecId"));
   const details = known({
-    roundTripMs: roundTrip > 0 ? roundTrip * 1000 : undefined,
+    // In one machine it is measured as 0, which is known all the same.
+    roundTripMs: milliseconds(pair?.currentRoundTripTime),
     jitterMs: jitters.length > 0 ? Math.max(...jitters) * 1000 : undefined,
     bufferMs: emitted > 0 ? (sum(active, "jitterBufferDelay") / emitted) * 1000 : undefined,
     codec: text(

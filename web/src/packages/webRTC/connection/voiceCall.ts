@@ -1,7 +1,7 @@
 // One server's call on this device: performs the machine's effects and tells what to show.
 // It holds no rule of a call itself; those are in `call.ts`.
 
-import { type microphone as Microphone, microphonePresence, type Playback } from "#audio";
+import { type Microphone, microphonePresence, type Playback } from "#audio";
 import { log } from "#log";
 import { memberKey, settings } from "#settings";
 import type { ConnectionNotice, VoiceError, VoicePhase } from "#socket";
@@ -31,7 +31,7 @@ type Attempt = { readonly number: number; readonly peer: Peer; readonly stopPuls
 /** Owns the peer, the playback and the timers of a call. */
 export class VoiceCall {
   readonly #link: VoiceLink;
-  readonly #microphone: typeof Microphone;
+  readonly #microphone: Microphone;
   readonly #playback: Playback;
   readonly #call: Call;
   readonly #slots = new Slots();
@@ -45,7 +45,7 @@ export class VoiceCall {
   #snapshot: VoiceSnapshot;
   #sample: StatsSample | undefined;
 
-  constructor(link: VoiceLink, microphone: typeof Microphone, playback: Playback) {
+  constructor(link: VoiceLink, microphone: Microphone, playback: Playback) {
     this.#link = link;
     this.#microphone = microphone;
     this.#playback = playback;
