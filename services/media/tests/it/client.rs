@@ -19,6 +19,7 @@ pub(crate) struct Client {
     fingerprint: String,
     dtls: Dtls,
     keys: Option<(Outbound, Inbound)>,
+    began: Instant,
     /// Datagrams for the node.
     pub(crate) outbox: Vec<Vec<u8>>,
     pub(crate) microphone: Microphone,
@@ -35,6 +36,7 @@ struct Server {
 pub(crate) struct Microphone {
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
+    /// At the client's beginning; it runs on with the clock, as encoders' do.
     pub(crate) timestamp: u32,
     /// Counts the packets, in the payload.
     pub(crate) number: u32,
@@ -102,6 +104,7 @@ impl Client {
             fingerprint: hex.join(":"),
             dtls,
             keys: None,
+            began: now,
             outbox: Vec::new(),
             microphone: Microphone {
                 ssrc: 1_000 + id,
@@ -182,10 +185,15 @@ impl Client {
             match self.dtls.poll_output(&mut buffer) {
                 Output::Packet(packet) => self.outbox.push(packet.to_vec()),
                 Output::KeyingMaterial(material, profile) => {
-                    assert_eq!(profile, SrtpProfile::AEAD_AES_128_GCM);
+                    let bytes = match profile {
+                        SrtpProfile::AEAD_AES_128_GCM => 16,
+                        SrtpProfile::AEAD_AES_256_GCM => 32,
+                        other => panic!("{other:?}"),
+                    };
+                    // RFC 5764 section 4.2: both keys, then both salts, the client's first.
                     let key = |side: usize| {
-                        let key = &material[side * 16..][..16];
-                        MasterKey::new(key, &material[32 + side * 12..][..12]).unwrap()
+                        let key = &material[side * bytes..][..bytes];
+                        MasterKey::new(key, &material[2 * bytes + side * 12..][..12]).unwrap()
                     };
                     self.keys = Some((Outbound::new(&key(0)), Inbound::new(&key(1))));
                 }
@@ -196,7 +204,7 @@ impl Client {
     }
 
     /// The microphone's next packet, sealed. It carries who sent it and its number.
-    pub(crate) fn speak(&mut self) -> Vec<u8> {
+    pub(crate) fn speak(&mut self, now: Instant) -> Vec<u8> {
         let Microphone {
             ssrc,
             sequence,
@@ -206,7 +214,8 @@ impl Client {
             payload_bytes,
         } = self.microphone;
         self.microphone.sequence = sequence.wrapping_add(1);
-        self.microphone.timestamp = timestamp.wrapping_add(960);
+        let ticks = u32::try_from((now - self.began).as_millis() * 48).unwrap();
+        let timestamp = timestamp.wrapping_add(ticks);
         self.microphone.number += 1;
         let mut packet = vec![0x90, 111];
         packet.extend(sequence.to_be_bytes());
@@ -255,7 +264,11 @@ impl Client {
             .follow(slot, u16::from_be_bytes([high, low]), timestamp, now);
         if length >= 24 {
             self.heard.wrong_names += usize::from(word(16) != speaker);
-            self.heard.packets.entry(speaker).or_default().push(word(20));
+            self.heard
+                .packets
+                .entry(speaker)
+                .or_default()
+                .push(word(20));
         }
         self.heard.slots.entry(speaker).or_default().insert(slot);
         *self.heard.markers.entry(speaker).or_default() += usize::from(packet[1] & 0x80 != 0);
@@ -308,7 +321,8 @@ impl Heard {
             };
             return;
         };
-        let ahead = sequence.wrapping_sub((stream.highest & 0xffff) as u16);
+        let low = u16::try_from(stream.highest & 0xffff).unwrap();
+        let ahead = sequence.wrapping_sub(low);
         let index = if ahead < 0x8000 {
             stream.highest + u64::from(ahead)
         } else {

@@ -113,7 +113,8 @@ impl World {
         let answer = client.answer(&offer.sdp);
         self.node
             .answer(&place(id), offer.revision, &answer, self.now)?;
-        client.outbox.push(client.check());
+        // Browsers check every few dozen milliseconds, which also pays for the server's flight.
+        client.outbox.extend([client.check(), client.check()]);
         self.by_path.insert(client.path, id);
         self.clients.insert(id, client);
         self.pump();
@@ -147,10 +148,15 @@ impl World {
     pub(crate) fn speak(&mut self, speakers: &[u32]) {
         let count = u32::try_from(speakers.len()).unwrap().max(1);
         for id in speakers {
-            let packet = self.clients.get_mut(id).unwrap().speak();
+            let packet = self.packet(*id);
             self.deliver(*id, packet);
             self.pass(FRAME / count);
         }
+    }
+
+    /// This participant's next packet.
+    pub(crate) fn packet(&mut self, id: u32) -> Vec<u8> {
+        self.clients.get_mut(&id).unwrap().speak(self.now)
     }
 
     /// Hands a datagram of this participant to the node.
