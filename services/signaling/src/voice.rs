@@ -90,6 +90,15 @@ impl Voice {
         self.ask(|reply| Letter::Join(join, reply)).await
     }
 
+    /// Gives a member's places what their role and mute permit.
+    pub(crate) async fn set_capabilities(&self, member: &Member) {
+        self.tell(Command::SetCapabilities {
+            member: member.id.clone(),
+            capabilities: capabilities(member),
+        })
+        .await;
+    }
+
     /// Hands a client's answer to the node.
     pub(crate) async fn answer(&self, answer: Answer) -> Result<(), Refusal> {
         self.ask(|reply| Letter::Answer(answer, reply)).await

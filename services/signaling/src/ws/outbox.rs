@@ -215,10 +215,10 @@ mod tests {
     async fn frames(outbox: &Outbox, count: usize) -> Vec<Bytes> {
         let mut frames = Vec::new();
         for _ in 0..count {
-            match outbox.next().await {
-                Outgoing::Frame(frame) => frames.push(frame),
-                end => panic!("{end:?}"),
-            }
+            let Outgoing::Frame(frame) = outbox.next().await else {
+                panic!("it ended");
+            };
+            frames.push(frame);
         }
         frames
     }

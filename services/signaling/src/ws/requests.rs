@@ -51,6 +51,7 @@ impl Session {
                 let channel = operations.voice_channel(&me, &channel).await?;
                 let room = (voice.room(channel.id), channel.audible_limit);
                 let offer = voice.join(self.id.clone(), &me, room, state).await?;
+                self.check_again(&me, &offer).await?;
                 Ok(Reply::VoiceOffer(offer))
             }
             Request::AnswerOffer(request) => {
@@ -95,6 +96,22 @@ impl Session {
                 Ok(DONE)
             }
         }
+    }
+
+    /// A mute or a deletion that reached the rooms before the join did has passed it by. Checked
+    /// before the client has the offer, so that nothing is heard of it.
+    async fn check_again(&self, before: &Member, offer: &wire::VoiceOffer) -> Result<(), Refusal> {
+        let me = self.me()?;
+        if me != *before {
+            self.shared.voice.set_capabilities(&me).await;
+        }
+        let channel = convert::channel_id(&offer.channel_id)?;
+        let found = self.shared.operations.voice_channel(&me, &channel).await;
+        if let Err(refusal) = found {
+            self.shared.voice.leave(self.id.clone()).await?;
+            return Err(refusal);
+        }
+        Ok(())
     }
 
     fn me(&self) -> Result<Member, Refusal> {
