@@ -7,15 +7,15 @@ export type Contributor = Pick<RTCRtpContributingSource, "source" | "timestamp">
 export type Volumes = ReadonlyMap<number, number>;
 
 /**
- * The participant id that a slot last carried. Browsers list every source of the last ten
- * seconds, so at a change of owner there are two: the later one is heard.
+ * What a slot carried last; its source is a participant id. Browsers list every source of the
+ * last ten seconds, so at a change of owner there are two: the later one is heard.
  */
-export function currentOwner(contributors: readonly Contributor[]): number | undefined {
-  let latest: Contributor | undefined;
+export function latest(contributors: readonly Contributor[]): Contributor | undefined {
+  let found: Contributor | undefined;
   for (const contributor of contributors) {
-    if (latest === undefined || contributor.timestamp > latest.timestamp) latest = contributor;
+    if (found === undefined || contributor.timestamp > found.timestamp) found = contributor;
   }
-  return latest?.source;
+  return found;
 }
 
 /** Follows the owners of one call's slots. */
@@ -27,8 +27,8 @@ export class Slots {
    * so long that the browser forgot its owner keeps it, because slots are sticky: the first
    * syllable is not lost while the page finds out who speaks.
    */
-  gain(mid: string, contributors: readonly Contributor[], volumes: Volumes): number {
-    const owner = currentOwner(contributors) ?? this.#owners.get(mid);
+  gain(mid: string, carried: Contributor | undefined, volumes: Volumes): number {
+    const owner = carried?.source ?? this.#owners.get(mid);
     if (owner === undefined) return 0;
     this.#owners.set(mid, owner);
     return volumes.get(owner) ?? 0;

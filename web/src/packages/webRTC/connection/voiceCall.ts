@@ -9,9 +9,10 @@ import { performRequest, readNotice, type VoiceLink } from "../signaling/voiceSi
 import { Call } from "./call.ts";
 import type { CallEffect, CallEvent, Timer } from "./callTypes.ts";
 import { explainFailure, explainMicrophone } from "./explain.ts";
+import { Overheard } from "./overheard.ts";
 import { Peer } from "./peer.ts";
 import { startPulse } from "./pulse.ts";
-import { Slots, type Volumes } from "./slots.ts";
+import { latest, Slots, type Volumes } from "./slots.ts";
 import { type ConnectionDetails, readStats, type StatsSample } from "./stats.ts";
 
 /** What the interface shows of a call. A new object after each change. */
@@ -35,6 +36,7 @@ export class VoiceCall {
   readonly #playback: Playback;
   readonly #call: Call;
   readonly #slots = new Slots();
+  readonly #overheard = new Overheard();
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
   readonly #listeners = new Set<() => void>();
   readonly #queue: CallEvent[] = [];
@@ -173,6 +175,7 @@ export class VoiceCall {
       slot: (mid, track) => this.#playback.addSlot(mid, track),
     });
     this.#slots.clear();
+    this.#overheard.clear();
     this.#sample = undefined;
     this.#attempt = { number, peer, stopPulse: startPulse(() => this.#follow(peer)) };
     this.#send();
@@ -217,12 +220,14 @@ export class VoiceCall {
       });
   }
 
-  /** Gives each slot its speaker's volume. */
+  /** Gives each slot its speaker's volume, and learns who speaks already. */
   #follow(peer: Peer): void {
     const volumes = this.#volumes();
     for (const { mid, receiver } of peer.slots) {
-      const gain = this.#slots.gain(mid, receiver.getContributingSources(), volumes);
-      this.#playback.setSlotGain(mid, gain);
+      const carried = latest(receiver.getContributingSources());
+      this.#playback.setSlotGain(mid, this.#slots.gain(mid, carried, volumes));
+      const found = carried && this.#overheard.look(carried);
+      if (found !== undefined) this.#markSpeaking(found, true);
     }
   }
 
@@ -257,10 +262,13 @@ export class VoiceCall {
   #hearSpeaking({ event: { event } }: Extract<ConnectionNotice, { kind: "event" }>): void {
     if (event.case !== "speakingChanged" && event.case !== "participantLeft") return;
     const { channelId, participantId } = event.value;
-    const speaking = event.case === "speakingChanged" && event.value.speaking;
-    if (channelId !== this.#snapshot.channelId || this.#speaking.has(participantId) === speaking) {
-      return;
-    }
+    if (channelId !== this.#snapshot.channelId) return;
+    this.#overheard.tell(participantId);
+    this.#markSpeaking(participantId, event.case === "speakingChanged" && event.value.speaking);
+  }
+
+  #markSpeaking(participantId: number, speaking: boolean): void {
+    if (this.#speaking.has(participantId) === speaking) return;
     const next = new Set(this.#speaking);
     if (speaking) next.add(participantId);
     else next.delete(participantId);
