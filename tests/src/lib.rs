@@ -1,1 +1,13 @@
-//! Black-box tests: the real binary, real browsers, scripted clients.
+//! The black-box tests' tools: the product as a process, and a scripted client that signs in,
+//! chats and talks as a browser would. Knows no crate of the product but its wire files.
+
+pub mod account;
+pub mod client;
+pub mod clock;
+pub mod forgery;
+pub mod metrics;
+pub mod product;
+pub mod socket;
+pub mod stun;
+pub mod voice;
+pub mod wait;

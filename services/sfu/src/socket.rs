@@ -159,8 +159,11 @@ impl Batch {
                     local: meta.dst_ip.unwrap_or(bound).to_canonical(),
                 };
                 let received = buffer.get_mut(..meta.len).unwrap_or_default();
+                // An empty datagram has no chunk, but it came.
+                let empty = (meta.len == 0).then(Default::default);
                 received
                     .chunks_mut(meta.stride.max(1))
+                    .chain(empty)
                     .map(move |datagram| (path, datagram))
             })
     }
@@ -222,6 +225,14 @@ mod tests {
             let (length, from) = client.recv_from(&mut reply).unwrap();
             assert_eq!((&reply[..length], from), (&b"pong"[..], server));
         }
+    }
+
+    #[test]
+    fn an_empty_datagram_is_one_too() {
+        let socket = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(b"", socket.local()).unwrap();
+        assert_eq!(receive_one(&socket, &mut Batch::new()).1, b"");
     }
 
     #[test]

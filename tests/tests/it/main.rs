@@ -1,0 +1,18 @@
+//! The scripted tests, in one binary. They run against the whole product, but for `sfu_alone`.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod loudest;
+#[cfg(test)]
+mod mute;
+#[cfg(test)]
+mod neighbors;
+#[cfg(test)]
+mod party;
+#[cfg(test)]
+mod sfu_alone;
