@@ -27,7 +27,7 @@ import "./shell.css";
 const pages: SettingsPage[] = [
   {
     id: "account",
-    label: "Account and servers",
+    label: "Accounts",
     icon: <UserRound size={17} />,
     content: <AccountPage />,
   },
@@ -77,7 +77,7 @@ export function App() {
 
   return (
     <Tooltip.Provider delayDuration={350}>
-      <div className="app" data-pane={pane}>
+      <main className="app" data-pane={pane}>
         <ServerRail links={links} selected={selected} onAdd={() => setAdding(true)} />
         {selected ? (
           <ServerView
@@ -91,7 +91,7 @@ export function App() {
         ) : (
           <NoServers onAdd={() => setAdding(true)} />
         )}
-      </div>
+      </main>
       {links.map((link) => (
         <VoiceShortcuts key={link.address} link={link} />
       ))}
@@ -111,7 +111,7 @@ function VoiceBars(props: {
 
 function NoServers(props: { onAdd: () => void }) {
   return (
-    <main className="screen">
+    <div className="screen">
       <Blank
         level={1}
         icon={<Plus size={26} />}
@@ -124,6 +124,6 @@ function NoServers(props: { onAdd: () => void }) {
       >
         <p>A server is one community. Ask whoever runs it for the address.</p>
       </Blank>
-    </main>
+    </div>
   );
 }

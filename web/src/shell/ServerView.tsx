@@ -44,7 +44,7 @@ export function ServerView(props: {
   const screen = screenFor(link, phase, isKnown);
   if (screen) {
     return (
-      <main className="screen">
+      <div className="screen">
         <div className="screen-bar">
           <IconButton label="Servers" className="icon-button" onClick={() => onPane("channels")}>
             <ChevronLeft size={20} />
@@ -52,29 +52,29 @@ export function ServerView(props: {
         </div>
         {screen}
         {props.voiceBar}
-      </main>
+      </div>
     );
   }
   return (
     <>
-      <div className="sidebar">
+      <section className="sidebar" aria-label={name}>
         <header className="sidebar-head">
           <h1>{name}</h1>
         </header>
         <ChannelList link={link} voice={voice} selected={channel} onSelect={select} />
         {props.voiceBar}
         <SelfCard link={link} voice={voice} onSettings={props.onSettings} />
-      </div>
-      <main className="main">
+      </section>
+      <div className="main">
         <ConnectionNotice link={link} />
         <MainHead channel={channel} pane={props.pane} onPane={onPane} showMembers={showMembers} />
         <div className="main-body">
           <Front link={link} voice={voice} channel={channel} onSettings={props.onSettings} />
         </div>
         <div className="main-voice">{props.pane === "main" && props.voiceBar}</div>
-      </main>
+      </div>
       {(showMembers || props.pane === "members") && (
-        <div className="members-pane">
+        <section className="members-pane" aria-label="Members">
           <header className="members-head">
             <IconButton label="Back to the channel" onClick={() => onPane("main")}>
               <ChevronLeft size={20} />
@@ -82,7 +82,7 @@ export function ServerView(props: {
             <h2>Members</h2>
           </header>
           <MemberList link={link} voice={voice} />
-        </div>
+        </section>
       )}
     </>
   );
@@ -137,7 +137,7 @@ function MainHead(props: {
         ) : (
           <Hash size={19} aria-hidden="true" />
         ))}
-      <h2>{channel?.name ?? "No channels"}</h2>
+      <h1>{channel?.name ?? "No channels"}</h1>
       <IconButton label="Members" tone="accent" aria-pressed={showMembers} onClick={toggle}>
         <Users size={19} />
       </IconButton>

@@ -1,6 +1,6 @@
 // The one owner of localStorage: reads it once, writes on change, follows changes of other tabs.
 
-import { defaults, parseSettings, type Settings } from "./schema.ts";
+import { parseSettings, type Settings } from "./schema.ts";
 
 const key = "gryt.settings.v1";
 
@@ -67,5 +67,3 @@ globalThis.addEventListener?.("storage", (event) => settings.adopt(event.key, ev
 export function memberKey(serverAddress: string, memberId: string): string {
   return `${serverAddress} ${memberId}`;
 }
-
-export { defaults };

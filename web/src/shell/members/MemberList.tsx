@@ -21,7 +21,7 @@ export function MemberList(props: { link: ServerLink; voice: VoiceSession }) {
   const online = useServerState(link, (s) => s.online);
   const groups = useMemo(() => groupMembers([...members.values()], online), [members, online]);
   return (
-    <aside className="members" aria-label="Members">
+    <div className="members">
       {groups.map(({ presence, members: people }) => (
         <section key={presence}>
           <h2>
@@ -36,7 +36,7 @@ export function MemberList(props: { link: ServerLink; voice: VoiceSession }) {
           </ul>
         </section>
       ))}
-    </aside>
+    </div>
   );
 }
 

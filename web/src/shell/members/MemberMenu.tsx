@@ -36,7 +36,7 @@ export function MemberMenu(props: {
   };
 
   return (
-    <DropdownMenu.Root open={open} onOpenChange={setOpen}>
+    <DropdownMenu.Root open={open} onOpenChange={setOpen} modal={false}>
       <DropdownMenu.Trigger
         asChild
         onContextMenu={(event) => {
@@ -46,33 +46,31 @@ export function MemberMenu(props: {
       >
         {props.children}
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align="start" sideOffset={4} loop>
-          <DropdownMenu.Label className="menu-label">
-            {member?.name ?? "Unknown"}
-            {isMe && " (you)"}
-          </DropdownMenu.Label>
-          {!isMe && <VolumeItem link={link} voice={voice} memberId={memberId} />}
-          {mayMute && (
-            <>
-              <DropdownMenu.Separator className="menu-separator" />
-              <DropdownMenu.Item
-                className="menu-item"
-                data-tone={member?.serverMuted ? undefined : "danger"}
-                onSelect={() => void mute()}
-              >
-                {member?.serverMuted ? <Mic size={16} /> : <MicOff size={16} />}
-                {member?.serverMuted ? "Unmute on this server" : "Mute on this server"}
-              </DropdownMenu.Item>
-            </>
-          )}
-          {problem && (
-            <p className="menu-label field-error" role="alert">
-              {problem}
-            </p>
-          )}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <DropdownMenu.Content className="menu" align="start" sideOffset={4} loop>
+        <DropdownMenu.Label className="menu-label">
+          {member?.name ?? "Unknown"}
+          {isMe && " (you)"}
+        </DropdownMenu.Label>
+        {!isMe && <VolumeItem link={link} voice={voice} memberId={memberId} />}
+        {mayMute && (
+          <>
+            <DropdownMenu.Separator className="menu-separator" />
+            <DropdownMenu.Item
+              className="menu-item"
+              data-tone={member?.serverMuted ? undefined : "danger"}
+              onSelect={() => void mute()}
+            >
+              {member?.serverMuted ? <Mic size={16} /> : <MicOff size={16} />}
+              {member?.serverMuted ? "Unmute on this server" : "Mute on this server"}
+            </DropdownMenu.Item>
+          </>
+        )}
+        {problem && (
+          <p className="menu-label field-error" role="alert">
+            {problem}
+          </p>
+        )}
+      </DropdownMenu.Content>
     </DropdownMenu.Root>
   );
 }
@@ -94,7 +92,6 @@ function VolumeItem(props: { link: ServerLink; voice: VoiceSession; memberId: st
   return (
     <DropdownMenu.Item
       className="menu-slider"
-      aria-label={`Volume for you, ${percent}. Arrow left and right change it.`}
       onSelect={(event) => event.preventDefault()}
       onKeyDown={press}
     >

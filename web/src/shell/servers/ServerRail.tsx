@@ -55,10 +55,9 @@ function RailButton(props: { link: ServerLink; isSelected: boolean }) {
           aria-current={isSelected ? "page" : undefined}
           data-unread={unread && !isSelected}
           data-phase={phase}
+          data-initials={name.slice(0, 2)}
           onClick={() => selectServer(link.address)}
-        >
-          <span aria-hidden="true">{name.slice(0, 2)}</span>
-        </button>
+        />
       </Tooltip.Trigger>
       <Tooltip.Portal>
         <Tooltip.Content className="tooltip" side="right" sideOffset={8}>

@@ -24,7 +24,15 @@ export function SettingsDialog(props: {
     <RadixDialog.Root open={page !== undefined} onOpenChange={(open) => !open && onPage(undefined)}>
       <RadixDialog.Portal>
         <RadixDialog.Overlay className="dialog-veil" />
-        <RadixDialog.Content className="dialog settings" aria-describedby={undefined}>
+        <RadixDialog.Content
+          className="dialog settings"
+          aria-describedby={undefined}
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            const content = event.currentTarget as HTMLElement;
+            content.querySelector<HTMLElement>('[role="tab"][data-state="active"]')?.focus();
+          }}
+        >
           <header className="settings-head">
             <RadixDialog.Title className="dialog-title">Settings</RadixDialog.Title>
             <IconButton label="Close settings" onClick={() => onPage(undefined)}>

@@ -30,7 +30,7 @@ export type DiscoveryResult =
 const timeoutMs = 8_000;
 
 /** Reads the answer. Undefined: not a Gryt server's. */
-export function parseDiscovery(found: unknown): Discovery | undefined {
+function parseDiscovery(found: unknown): Discovery | undefined {
   if (typeof found !== "object" || found === null) return undefined;
   const fields = found as Record<string, unknown>;
   const text = (key: string) => {

@@ -17,7 +17,7 @@ import { backoffMs } from "./backoff.ts";
 import { reasonOfClose, verdictOn } from "./verdict.ts";
 
 /** The protocol this client speaks. */
-export const protocolVersion = 1;
+const protocolVersion = 1;
 
 /** A token and where to use it. */
 export interface Credentials {

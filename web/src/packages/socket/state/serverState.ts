@@ -43,7 +43,7 @@ export const unknownServer: ServerState = {
 };
 
 /** A fetched page of messages, which is no notice of the connection. */
-export interface PageFetched {
+interface PageFetched {
   kind: "page";
   channelId: string;
   messages: readonly Message[];
@@ -51,7 +51,7 @@ export interface PageFetched {
 }
 
 /** A message that a reply carried. */
-export interface MessageAcknowledged {
+interface MessageAcknowledged {
   kind: "message";
   message: Message;
 }
