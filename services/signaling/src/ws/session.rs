@@ -14,6 +14,7 @@ use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::reply;
 use gryt_proto::client::v1::server_frame::Frame;
 use prost::Message as _;
+use tracing::Instrument as _;
 
 use super::outbox::{Bounds, Farewell, Outbox};
 use super::rate::Bucket;
@@ -180,7 +181,10 @@ impl Session {
             Err(retry_after) => Err(Refusal::rate_limited(retry_after)),
             Ok(()) if request_id == 0 => Err(Refusal::malformed("A request has an id above 0.")),
             Ok(()) => match request {
-                Some(request) => Box::pin(self.answer(request)).await,
+                Some(request) => {
+                    let span = tracing::info_span!("request", request_id, ?kind);
+                    Box::pin(self.answer(request)).instrument(span).await
+                }
                 None => Err(Refusal::malformed("The request is of no known kind.")),
             },
         };

@@ -103,16 +103,20 @@ async fn only_the_author_edits_and_moderators_delete() {
     owner.done(delete(&by_bob)).await;
     assert_eq!(owner.refused(delete(&by_bob)).await, Reason::UnknownMessage);
     assert_eq!(history(&mut bob, &general).await, ["mine"]);
-    bob.event(|event| match event {
-        Event::MessageEdited(message) => Some(assert_eq!(message.text, "better")),
-        _ => None,
-    })
-    .await;
-    bob.event(|event| match event {
-        Event::MessageDeleted(gone) => Some(assert_eq!(gone.message_id, by_bob.message_id)),
-        _ => None,
-    })
-    .await;
+    let better = bob
+        .event(|event| match event {
+            Event::MessageEdited(message) => Some(message.text.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(better, "better");
+    let gone = bob
+        .event(|event| match event {
+            Event::MessageDeleted(gone) => Some(gone.message_id),
+            _ => None,
+        })
+        .await;
+    assert_eq!(gone, by_bob.message_id);
 }
 
 #[tokio::test]
