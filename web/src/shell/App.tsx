@@ -13,7 +13,8 @@ import {
 } from "#settings";
 import { type ServerLink, useSockets } from "#socket";
 import { Blank, Button } from "#ui";
-import { chosenChannel, neighbor, type Pane, selectChannel, selectServer } from "./navigation.ts";
+import { chosenChannel, neighbor } from "./channelChoice.ts";
+import { type Pane, selectChannel, selectServer } from "./navigation.ts";
 import { ServerView } from "./ServerView.tsx";
 import { AddServerDialog } from "./servers/AddServerDialog.tsx";
 import { ServerRail } from "./servers/ServerRail.tsx";

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { ChannelKind, ChannelSchema } from "#proto/model";
-import { chosenChannel, neighbor } from "./navigation.ts";
+import { chosenChannel, neighbor } from "./channelChoice.ts";
 
 describe("the channel in front", () => {
   const lounge = create(ChannelSchema, { channelId: "v", kind: ChannelKind.VOICE });
