@@ -153,7 +153,7 @@ impl Node {
         }
         let offer = self.widen(room_index, Some(index));
         self.rearm(index, now);
-        offer.ok_or(Refusal::UnknownRoom)
+        Ok(offer.expect("invariant: who has just been seated has slots to be offered"))
     }
 
     /// Hands in the client's answer to the latest offer.

@@ -192,6 +192,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::output::MAX_DATAGRAM_BYTES;
+    use crate::srtp::RTCP_OVERHEAD;
 
     #[test]
     fn what_is_written_parses_and_has_whole_words() {
@@ -246,6 +248,32 @@ mod tests {
         let used = compound.len();
         assert!(!compound.source_description(1, "a quite long name"));
         assert_eq!(compound.len(), used);
+    }
+
+    #[test]
+    fn the_reports_of_32_slots_fit_one_datagram() {
+        let mut buffer = [0; MAX_DATAGRAM_BYTES - RTCP_OVERHEAD];
+        let mut compound = Compound::new(&mut buffer);
+        let block = ReceptionBlock {
+            ssrc: 9,
+            fraction_lost: 0,
+            lost_total: 0,
+            highest_sequence: 0,
+            jitter: 0,
+            last_sender_report: 0,
+            delay_since: 0,
+        };
+        assert!(compound.receiver_report(4, &block));
+        for number in 0..32 {
+            let report = SenderReport {
+                ssrc: number,
+                rtp_timestamp: 0,
+                packets: 0,
+                octets: 0,
+            };
+            assert!(compound.sender_report(&report, NtpTime(1)));
+            assert!(compound.source_description(number, &format!("s{number}")));
+        }
     }
 
     proptest! {

@@ -312,7 +312,7 @@ fn perform(world: &mut World, operation: Operation) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_nothing_panics_and_no_nonce_is_used_twice(
