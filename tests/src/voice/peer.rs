@@ -398,7 +398,10 @@ impl Peer {
         if let Some(id) = self.offered.audio_level {
             header.set_extension(id, Bytes::copy_from_slice(&[IS_VOICE | packet.level]))?;
         }
-        if let (Some(id), Some(mid)) = (self.offered.mid, &self.offered.upstream) {
+        // With the mid a foreign SSRC would be one that the line has changed to.
+        if ssrc == self.stream.ssrc
+            && let (Some(id), Some(mid)) = (self.offered.mid, &self.offered.upstream)
+        {
             header.set_extension(id, Bytes::copy_from_slice(mid.as_bytes()))?;
         }
         let packet = rtp::Packet {

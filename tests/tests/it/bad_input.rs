@@ -124,20 +124,21 @@ async fn told(socket: &mut Bare) -> Result<Option<Reason>> {
         Incoming::Frame(frame) => frame,
         Incoming::Closed(code) => bail!("closed without a word: {code:?}"),
     };
-    match frame.frame.context("an empty frame")? {
-        server_frame::Frame::Goodbye(goodbye) => {
-            let code = u16::try_from(i32::from(goodbye.reason()))? + 4_000;
-            match next(socket).await? {
-                Incoming::Closed(Some(closed)) if closed == code => Ok(Some(goodbye.reason())),
-                other => bail!("no close code {code} after {goodbye:?}: {other:?}"),
-            }
+    let frame = frame.frame.context("an empty frame")?;
+    if let server_frame::Frame::Goodbye(goodbye) = &frame {
+        let code = u16::try_from(i32::from(goodbye.reason()))? + 4_000;
+        let end = next(socket).await?;
+        if !matches!(end, Incoming::Closed(Some(closed)) if closed == code) {
+            bail!("no close code {code} after {goodbye:?}: {end:?}");
         }
-        server_frame::Frame::Reply(wire::Reply {
-            result: Some(reply::Result::Refusal(refusal)),
-            ..
-        }) => Ok(Some(refusal.reason())),
-        other => bail!("not refused: {other:?}"),
+        return Ok(Some(goodbye.reason()));
     }
+    if let server_frame::Frame::Reply(reply) = &frame
+        && let Some(reply::Result::Refusal(refusal)) = &reply.result
+    {
+        return Ok(Some(refusal.reason()));
+    }
+    bail!("not refused: {frame:?}")
 }
 
 async fn frames(table: &mut Table<'_>, stranger: &Client) -> Result<()> {

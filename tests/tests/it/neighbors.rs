@@ -60,9 +60,9 @@ async fn chat(client: &Client) -> Result<()> {
         .await?;
     client
         .socket
-        .event("the message", mark, |event| match event {
-            event::Event::MessageCreated(message) if message.nonce == nonce => Some(()),
-            _ => None,
+        .event("the message", mark, |event| {
+            let back = matches!(event, event::Event::MessageCreated(one) if one.nonce == nonce);
+            back.then_some(())
         })
         .await
 }

@@ -104,15 +104,15 @@ pub(crate) async fn told_silent(
         let id = speaker.participant_id;
         let what = format!("{id} is told to be silent");
         until(&what, || {
-            let last = listener
-                .client
-                .socket
-                .events_since(mark, |event| match event {
-                    event::Event::SpeakingChanged(change) if change.participant_id == id => {
-                        Some(change.speaking)
-                    }
-                    _ => None,
-                });
+            let last = listener.client.socket.events_since(mark, |event| {
+                if let event::Event::SpeakingChanged(change) = event
+                    && change.participant_id == id
+                {
+                    Some(change.speaking)
+                } else {
+                    None
+                }
+            });
             (last.last() == Some(&false)).then_some(())
         })
         .await?;
