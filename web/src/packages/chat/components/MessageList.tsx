@@ -110,7 +110,6 @@ export function MessageList(props: {
         computeItemKey={(_, row) => row.key}
         firstItemIndex={firstIndex - offset}
         initialTopMostItemIndex={{ index: "LAST", align: "end" }}
-        alignToBottom
         followOutput={(isAtBottom) => (isAtBottom ? "auto" : false)}
         atBottomThreshold={60}
         atBottomStateChange={(bottom) => {
