@@ -1,6 +1,7 @@
 //! One UDP socket and a page: what you say comes back in slot `a0`. Proves the peer against real
-//! browsers; `tests/browser/spike.mjs` drives it. With a third argument it records the first DTLS
-//! datagrams of each peer, which is where the fixtures come from.
+//! browsers; `tests/browser/spike.mjs` drives it. With a third argument it records the DTLS
+//! datagrams of each peer in that folder, which is where the fixtures come from. A fourth is a bit
+//! mask of DTLS datagrams to lose: bit 0 is a peer's first, both directions count.
 //!
 //! `cargo run -p gryt-media --example echo -- 192.0.2.7:18111 127.0.0.1:18110`
 
@@ -33,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let media: SocketAddr = arguments.next().ok_or("media address missing")?.parse()?;
     let page: SocketAddr = arguments.next().ok_or("page address missing")?.parse()?;
     let record = arguments.next().map(PathBuf::from);
+    let lost = arguments.next().map_or(Ok(0), |mask| mask.parse())?;
     let listener = TcpListener::bind(page)?;
     let socket = UdpSocket::bind(media)?;
     let (sender, receiver) = channel();
@@ -45,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
         socket,
         record,
+        lost,
         peers: HashMap::new(),
         by_path: HashMap::new(),
     }
@@ -66,6 +69,7 @@ struct Echo {
     config: PeerConfig,
     socket: UdpSocket,
     record: Option<PathBuf>,
+    lost: u32,
     peers: HashMap<String, Guest>,
     by_path: HashMap<Path, String>,
 }
@@ -74,7 +78,7 @@ struct Guest {
     peer: Peer,
     srtp: Option<(Inbound, Outbound)>,
     sequence: u16,
-    recorded: usize,
+    dtls_datagrams: u32,
 }
 
 impl Echo {
@@ -118,7 +122,7 @@ impl Echo {
                     peer,
                     srtp: None,
                     sequence: 0,
-                    recorded: 0,
+                    dtls_datagrams: 0,
                 };
                 reply.send(format!("{ufrag} {}\n{}", offer.revision, offer.sdp))?;
                 self.peers.insert(ufrag, guest);
@@ -170,12 +174,14 @@ impl Echo {
         // RFC 7983: which protocol a first byte belongs to.
         match first {
             20..=63 => {
+                let number = guest.dtls_datagrams;
                 if let Some(folder) = &self.record {
-                    let name = format!("{}-{:02}.bin", guest.peer.ufrag(), guest.recorded);
-                    guest.recorded += 1;
+                    let name = format!("{}-{number:02}.bin", guest.peer.ufrag());
                     std::fs::write(folder.join(name), &*datagram)?;
                 }
-                guest.peer.handle_dtls(path, datagram, now);
+                if !guest.loses_dtls(self.lost) {
+                    guest.peer.handle_dtls(path, datagram, now);
+                }
             }
             128..=191 => guest.echo(&self.socket, path, datagram)?,
             _ => {}
@@ -189,6 +195,9 @@ impl Echo {
                 guest.peer.handle_timeout(now);
             }
             while let Some((path, datagram)) = guest.peer.poll_transmit() {
+                if !stun::is_stun(&datagram) && guest.loses_dtls(self.lost) {
+                    continue;
+                }
                 self.socket.send_to(&datagram, path.remote)?;
             }
             while let Some(event) = guest.peer.poll_event() {
@@ -204,6 +213,17 @@ impl Echo {
 }
 
 impl Guest {
+    /// Counts a DTLS datagram; whether it is one of those to lose.
+    fn loses_dtls(&mut self, mask: u32) -> bool {
+        let number = self.dtls_datagrams;
+        self.dtls_datagrams += 1;
+        let lost = mask.checked_shr(number).is_some_and(|rest| rest & 1 == 1);
+        if lost {
+            println!("{}: DTLS datagram {number} lost", self.peer.ufrag());
+        }
+        lost
+    }
+
     /// Sends an audio packet back as slot 0's.
     fn echo(
         &mut self,

@@ -181,6 +181,15 @@ impl Peer {
         self.drain_dtls();
     }
 
+    /// Ends the peer from our side: the browser gets a `close_notify`, the node no event.
+    pub fn close(&mut self) {
+        if self.state != State::Closed {
+            self.dtls.close();
+            self.send_dtls();
+            self.state = State::Closed;
+        }
+    }
+
     /// Notes that media from `path` passed its integrity check: the path wants what we send.
     pub fn media_authenticated(&mut self, path: Path) {
         self.ice.proven(path);
@@ -231,7 +240,7 @@ impl Peer {
                 State::Connected => CloseReason::ChecksStopped,
                 State::Connecting | State::Closed => CloseReason::NeverConnected,
             };
-            self.close(reason);
+            self.end(reason);
             return;
         }
         self.dtls.handle_timeout(now);
@@ -265,18 +274,22 @@ impl Peer {
         }
     }
 
-    fn drain_dtls(&mut self) {
+    fn send_dtls(&mut self) {
         let output = self.ice.nominated().or(self.dtls_path);
         while let Some(datagram) = self.dtls.poll_transmit() {
             if let Some(path) = output {
                 self.queue(path, datagram);
             }
         }
+    }
+
+    fn drain_dtls(&mut self) {
+        self.send_dtls();
         match self.dtls.take_end() {
             None => {}
-            Some(HandshakeEnd::Broken) => self.close(CloseReason::HandshakeBroken),
-            Some(HandshakeEnd::NoSrtp) => self.close(CloseReason::NoCommonSrtpProfile),
-            Some(HandshakeEnd::ClosedByBrowser) => self.close(CloseReason::ClosedByBrowser),
+            Some(HandshakeEnd::Broken) => self.end(CloseReason::HandshakeBroken),
+            Some(HandshakeEnd::NoSrtp) => self.end(CloseReason::NoCommonSrtpProfile),
+            Some(HandshakeEnd::ClosedByBrowser) => self.end(CloseReason::ClosedByBrowser),
             Some(HandshakeEnd::Done) => {
                 if let (State::Connecting, Some(path)) = (self.state, self.dtls_path) {
                     self.ice.proven(path);
@@ -296,7 +309,7 @@ impl Peer {
             return;
         };
         if *certificate != remote.fingerprint {
-            self.close(CloseReason::FingerprintMismatch);
+            self.end(CloseReason::FingerprintMismatch);
             return;
         }
         if let Some(srtp) = self.dtls.take_keys() {
@@ -313,7 +326,7 @@ impl Peer {
         }
     }
 
-    fn close(&mut self, reason: CloseReason) {
+    fn end(&mut self, reason: CloseReason) {
         if self.state != State::Closed {
             self.state = State::Closed;
             self.events.push_back(PeerEvent::Closed(reason));

@@ -76,6 +76,14 @@ impl DtlsServer {
         self.settle(result);
     }
 
+    pub(super) fn close(&mut self) {
+        if !self.over {
+            let result = self.dtls.close();
+            self.settle(result);
+            self.over = true;
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.timeout.filter(|_| self.started && !self.over)
     }
