@@ -1,0 +1,116 @@
+//! Commands beside a running server.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::process::{Gryt, folder, refusal, run};
+
+async fn json(url: String) -> Value {
+    reqwest::get(url).await.unwrap().json().await.unwrap()
+}
+
+async fn sign_up(gryt: &Gryt, name: &str) -> u16 {
+    let query = "client_id=gryt-web&response_type=code&scope=openid&code_challenge_method=S256\
+                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let url = format!(
+        "{}/issuer/authorize?{query}&redirect_uri={}/signed-in",
+        gryt.url, gryt.url
+    );
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("action=create&name={name}&password=correct+horse"))
+        .send()
+        .await
+        .unwrap()
+        .status()
+        .as_u16()
+}
+
+fn output(data: &Path, args: &[&str]) -> String {
+    let output = run(data, args);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn backup_of_a_running_server_is_a_server() {
+    let (_dir, data) = folder();
+    let (_other_dir, copy) = folder();
+    let gryt = Gryt::start(&data, &["--name", "Home"]);
+    assert_eq!(sign_up(&gryt, "ada").await, 303);
+    let original = json(format!("{}/.well-known/gryt", gryt.url)).await;
+    let target = copy.to_str().unwrap();
+
+    let said = output(&data, &["backup", target]);
+
+    assert!(said.contains(target), "{said}");
+    let again = refusal(&data, &["backup", target]);
+    assert!(again.contains("exists already"), "{again}");
+    let restored = Gryt::start(&copy, &[]);
+    let known = json(format!("{}/.well-known/gryt", restored.url)).await;
+    assert_eq!(known["server_id"], original["server_id"]);
+    assert_eq!(known["name"], "Home");
+    assert_eq!(
+        sign_up(&restored, "ADA").await,
+        409,
+        "the account came along"
+    );
+    assert_eq!(
+        json(format!("{}/issuer/jwks", restored.url)).await,
+        json(format!("{}/issuer/jwks", gryt.url)).await
+    );
+}
+
+#[tokio::test]
+async fn key_is_rotated_beside_a_running_server() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &[]);
+    let kids = async || {
+        let set = json(format!("{}/issuer/jwks", gryt.url)).await;
+        let keys = set["keys"].as_array().unwrap().clone();
+        keys.iter()
+            .map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let before = kids().await;
+
+    let said = output(&data, &["key", "rotate"]);
+
+    let after = kids().await;
+    assert_eq!(after.len(), before.len() + 1);
+    assert!(before.iter().all(|kid| after.contains(kid)));
+    assert!(
+        before.iter().any(|kid| said.contains(kid.as_str())),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn password_is_reset_beside_a_running_server() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &[]);
+    assert_eq!(sign_up(&gryt, "ada").await, 303);
+    let said = output(&data, &["account", "reset", "Ada"]);
+    assert!(said.contains("The new password of Ada: "), "{said}");
+    let unknown = refusal(&data, &["account", "reset", "nobody"]);
+    assert!(unknown.contains("no account of that name"), "{unknown}");
+}
+
+#[test]
+fn commands_make_no_server_where_there_is_none() {
+    let (_dir, data) = folder();
+    for args in [
+        &["account", "reset", "ada"][..],
+        &["key", "rotate"],
+        &["backup", "somewhere"],
+    ] {
+        let said = refusal(&data, args);
+        assert!(said.contains("there is no Gryt server"), "{said}");
+    }
+    assert!(!data.exists());
+}
