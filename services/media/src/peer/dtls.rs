@@ -19,7 +19,10 @@ pub(super) enum HandshakeEnd {
 }
 
 pub(super) struct DtlsServer {
+    certificate: Certificate,
     dtls: Dtls,
+    /// How the browser cuts its ClientHello; `None` once it has been answered.
+    hello: Option<Hello>,
     timeout: Option<Instant>,
     started: bool,
     transmits: VecDeque<Vec<u8>>,
@@ -41,11 +44,9 @@ impl std::fmt::Debug for DtlsServer {
 impl DtlsServer {
     pub(super) fn new(certificate: &Certificate, now: Instant) -> Self {
         Self {
-            dtls: Dtls::new_12(
-                certificate.dtls_config(),
-                certificate.dtls_certificate(),
-                now,
-            ),
+            certificate: certificate.clone(),
+            dtls: server(certificate, now),
+            hello: Some(Hello::default()),
             timeout: None,
             started: false,
             transmits: VecDeque::new(),
@@ -61,6 +62,13 @@ impl DtlsServer {
             return;
         }
         self.started = true;
+        if self
+            .hello
+            .as_mut()
+            .is_some_and(|hello| hello.is_cut_anew(datagram))
+        {
+            self.dtls = server(&self.certificate, now);
+        }
         let result = self
             .dtls
             .handle_timeout(now)
@@ -124,7 +132,10 @@ impl DtlsServer {
         let mut buffer = vec![0; 2048];
         loop {
             match self.dtls.poll_output(&mut buffer) {
-                Output::Packet(packet) => self.transmits.push_back(packet.to_vec()),
+                Output::Packet(packet) => {
+                    self.hello = None;
+                    self.transmits.push_back(packet.to_vec());
+                }
                 Output::BufferTooSmall { needed } => buffer.resize(needed, 0),
                 Output::PeerCert(der) => self.browser = Some(Fingerprint::of(der)),
                 Output::KeyingMaterial(material, profile) => {
@@ -161,6 +172,53 @@ impl DtlsServer {
         self.end = Some(end);
     }
 }
+
+fn server(certificate: &Certificate, now: Instant) -> Dtls {
+    Dtls::new_12(
+        certificate.dtls_config(),
+        certificate.dtls_certificate(),
+        now,
+    )
+}
+
+/// How a ClientHello is cut into fragments. Firefox takes smaller pieces after some losses, and
+/// the DTLS crate does not put pieces together that overlap (RFC 6347 section 4.2.3). As long as
+/// nothing was answered, starting over loses nothing.
+#[derive(Debug, Default)]
+struct Hello {
+    /// Where the second piece begins, as far as the pieces seen tell.
+    cut: Option<u32>,
+    restarts: u8,
+}
+
+impl Hello {
+    /// Whether `datagram` begins a ClientHello that is cut elsewhere than the pieces before.
+    fn is_cut_anew(&mut self, datagram: &[u8]) -> bool {
+        // Record header of 13 bytes, then type, length, sequence, fragment offset and length.
+        let Some(head) = datagram.first_chunk::<25>() else {
+            return false;
+        };
+        if head[0] != 22 || head[13] != 1 {
+            return false;
+        }
+        let offset = u32::from_be_bytes([0, head[19], head[20], head[21]]);
+        let len = u32::from_be_bytes([0, head[22], head[23], head[24]]);
+        if offset > 0 {
+            self.cut = Some(self.cut.map_or(offset, |cut| cut.min(offset)));
+            return false;
+        }
+        let anew = self.cut.is_some_and(|cut| cut != len);
+        // A remote must not have us make servers without end.
+        if anew && self.restarts >= MAX_RESTARTS {
+            return false;
+        }
+        self.restarts += u8::from(anew);
+        self.cut = Some(len);
+        anew
+    }
+}
+
+const MAX_RESTARTS: u8 = 8;
 
 /// Splits the exporter's output (RFC 5764 section 4.2: client key, server key, client salt, server
 /// salt). We are the server.

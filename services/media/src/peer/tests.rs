@@ -169,6 +169,24 @@ fn browsers_client_hello_with_a_lost_half_is_completed_by_its_retransmission() {
     }
 }
 
+/// Recorded: Firefox, with the first piece of its hello lost three times.
+#[test]
+fn client_hello_cut_into_other_pieces_gets_the_server_flight() {
+    let now = start();
+    let mut peer = validated(now);
+    let before = include_bytes!("../../tests/fixtures/firefox-153-client-hello-resent-before.bin");
+    let first = include_bytes!("../../tests/fixtures/firefox-153-client-hello-resent-0.bin");
+    let second = include_bytes!("../../tests/fixtures/firefox-153-client-hello-resent-1.bin");
+    peer.handle_dtls(path(1), before, now);
+    assert!(transmits(&mut peer).is_empty());
+
+    let later = now + Duration::from_millis(350);
+    peer.handle_dtls(path(1), first, later);
+    peer.handle_dtls(path(1), second, later);
+
+    assert_eq!(handshake_types(&transmits(&mut peer)), SERVER_FLIGHT);
+}
+
 #[test]
 fn lost_server_flight_is_sent_again_by_the_clock() {
     for hello in [CHROMIUM, FIREFOX] {
