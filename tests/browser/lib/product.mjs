@@ -13,7 +13,10 @@ let running = [];
 /** Starts the product; `port` and `mediaPort` are the caller's to choose. */
 export async function startProduct({ port, mediaPort, dataDir = freshDir(), flags = [] }) {
   const args = ["--port", port, "--media-port", mediaPort, "--data-dir", dataDir, ...flags];
-  const child = spawn("cargo", ["xtask", "up", ...args.map(String)], {
+  // The same variable as for the scripted clients: a binary in place of `cargo xtask up`.
+  const binary = process.env.GRYT_TEST_BINARY;
+  const [program, start] = binary ? [binary, []] : ["cargo", ["xtask", "up"]];
+  const child = spawn(program, [...start, ...args.map(String)], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });
