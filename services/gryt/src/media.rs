@@ -25,14 +25,16 @@ pub(crate) fn start(media_port: u16) -> anyhow::Result<Sfu> {
         workers: Some(NonZeroUsize::MIN),
         ..SfuConfig::default()
     };
-    Sfu::start(config).map_err(|error| match error {
-        StartError::OpenSocket { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-            anyhow!(
+    Sfu::start(config).map_err(|error| {
+        if let StartError::OpenSocket { source, .. } = &error
+            && source.kind() == io::ErrorKind::AddrInUse
+        {
+            return anyhow!(
                 "UDP port {media_port} is in use: stop what uses it, or choose another with \
                  --media-port"
-            )
+            );
         }
-        error => anyhow::Error::new(error).context("start the media part"),
+        anyhow::Error::new(error).context("start the media part")
     })
 }
 

@@ -1,7 +1,7 @@
 //! Puts the parts together, serves them, and ends them in the right order.
 
 use std::io::{ErrorKind, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -33,11 +33,12 @@ const ISSUER_PATH: &str = "/issuer";
 pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> {
     let _locked = data.lock()?;
     let stop = gryt_runtime::on_signal().context("listen for signals")?;
-    let bind = config.bind.unwrap_or(if config.lan {
-        Ipv4Addr::UNSPECIFIED.into()
+    let default_bind = IpAddr::V4(if config.lan {
+        Ipv4Addr::UNSPECIFIED
     } else {
-        Ipv4Addr::LOCALHOST.into()
+        Ipv4Addr::LOCALHOST
     });
+    let bind = config.bind.unwrap_or(default_bind);
     let listener = listen(bind, config.port).await?;
     let local = listener.local_addr().context("ask for the port")?;
     let machine = Machine::look()?;
@@ -84,6 +85,10 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     Ok(())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the standard library's enum is non-exhaustive"
+)]
 async fn listen(bind: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::new(bind, port);
     TcpListener::bind(address)
@@ -151,10 +156,10 @@ fn verifier(
             .add_root_certificate(root);
         scheme = "https";
     }
-    let host: IpAddr = match local.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+    let host = match local.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
     let own = SocketAddr::new(host, local.port());
     let config = gryt_signaling::IssuerConfig {

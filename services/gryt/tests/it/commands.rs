@@ -2,33 +2,24 @@
 
 use std::path::Path;
 
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
+use crate::person::{self, Person};
 use crate::process::{Gryt, folder, refusal, run};
 
 async fn json(url: String) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
+fn browser() -> Client {
+    Client::builder().redirect(Policy::none()).build().unwrap()
+}
+
 async fn sign_up(gryt: &Gryt, name: &str) -> u16 {
-    let query = "client_id=gryt-web&response_type=code&scope=openid&code_challenge_method=S256\
-                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    let url = format!(
-        "{}/issuer/authorize?{query}&redirect_uri={}/signed-in",
-        gryt.url, gryt.url
-    );
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
-        .post(url)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("action=create&name={name}&password=correct+horse"))
-        .send()
-        .await
-        .unwrap()
-        .status()
-        .as_u16()
+    let answer = person::sign_up(&browser(), &gryt.url, name).await;
+    answer.status().as_u16()
 }
 
 fn output(data: &Path, args: &[&str]) -> String {
@@ -88,6 +79,24 @@ async fn key_is_rotated_beside_a_running_server() {
         before.iter().any(|kid| said.contains(kid.as_str())),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn rotated_keys_throw_nobody_out() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &[]);
+    let mut ada = Person::new(browser(), &gryt.url, "ada").await;
+    let old = ada.access_token.clone();
+    assert_eq!(ada.members(&old).await, StatusCode::OK);
+
+    // Sooner than the server may ask for keys again: it knew the next one before that signed.
+    output(&data, &["key", "rotate"]);
+    ada.renew().await;
+
+    assert_ne!(ada.access_token, old);
+    assert_eq!(ada.members(&ada.access_token).await, StatusCode::OK);
+    assert_eq!(ada.members(&old).await, StatusCode::OK);
+    assert_eq!(ada.members("forged").await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -5,11 +5,13 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
+use crate::person::Person;
 use crate::process::{Gryt, folder};
 
 fn client(data: &std::path::Path) -> reqwest::Client {
     let pem = std::fs::read(data.join("certificate.pem")).unwrap();
     reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
         .tls_built_in_root_certs(false)
         .add_root_certificate(reqwest::Certificate::from_pem(&pem).unwrap())
         .build()
@@ -36,6 +38,15 @@ async fn lan_serves_https_with_a_certificate_for_its_own_names() {
     }
     let by_address = client.get(format!("{}/healthz", gryt.url)).send().await;
     assert!(by_address.unwrap().status().is_success());
+}
+
+#[tokio::test]
+async fn server_checks_tokens_by_its_own_https() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &["--lan"]);
+    let base = format!("https://localhost:{}", gryt.port());
+    let ada = Person::new(client(&data), &base, "ada").await;
+    assert_eq!(ada.members(&ada.access_token).await.as_u16(), 200);
 }
 
 #[test]
