@@ -5,7 +5,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use crate::person::Person;
 use crate::process::{Gryt, folder, refusal};
 
 #[tokio::test]
@@ -81,6 +84,32 @@ fn signals_end_it_cleanly_within_two_seconds_also_with_connections_open() {
         assert!(status.success(), "{signal}: {status}");
         assert!(took < Duration::from_secs(2), "{signal}: {took:?}");
     }
+}
+
+#[tokio::test]
+async fn open_sockets_of_people_do_not_hold_it_up() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &[]);
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let mut sockets = Vec::new();
+    for name in ["ada", "bob", "eve"] {
+        let person = Person::new(http.clone(), &gryt.url, name).await;
+        let url = format!("{}/ws", gryt.url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        let protocols = format!("gryt.v1, bearer.{}", person.access_token);
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
+        headers.insert("origin", gryt.url.parse().unwrap());
+        sockets.push(connect_async(request).await.unwrap());
+    }
+
+    let (status, took) = gryt.end("TERM");
+
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
