@@ -23,6 +23,10 @@ const SHARE: Duration = Duration::from_secs(30);
 /// in 400 ms of silence.
 const STALE: Duration = Duration::from_millis(450);
 
+/// Puts whoever does not speak below everybody who does, in dB: more than all of loudness, cost
+/// and margin together.
+const NOT_SPEAKING_COST: f32 = 200.0;
+
 /// Loudness of a packet that carries no level: speech at -40 dBov.
 const ASSUMED: u8 = 87;
 
@@ -71,6 +75,8 @@ pub(crate) struct Voice {
     speech_since: Option<Instant>,
     speech_at: Option<Instant>,
     speaking: bool,
+    /// The newest packet was silence.
+    silent: bool,
 }
 
 impl Voice {
@@ -82,6 +88,7 @@ impl Voice {
         let loudness = sample.loudness();
         self.loudness += (f32::from(loudness) - self.loudness) * SMOOTHING;
         self.heard_at = Some(now);
+        self.silent = sample.is_silent();
         if loudness < SPEECH {
             self.speech_since = None;
             return self.settle(now);
@@ -126,14 +133,16 @@ impl Voice {
         };
     }
 
+    /// Ends with speech, not when others are told of it: whoever begins meanwhile loses nothing.
     fn score(&self, now: Instant) -> f32 {
-        match self.heard_at {
-            Some(heard) if !is_past(heard, STALE, now) => {
-                let cost = if self.share > SHARE { SHARE_COST } else { 0.0 };
-                self.loudness - cost
-            }
-            Some(_) | None => f32::MIN,
+        let stale = self.heard_at.is_none_or(|heard| is_past(heard, STALE, now));
+        if stale || self.silent {
+            return f32::MIN;
         }
+        let released = |speech_at| now.saturating_duration_since(speech_at) >= RELEASE;
+        let quiet = self.speech_at.is_none_or(released);
+        let share = if self.share > SHARE { SHARE_COST } else { 0.0 };
+        self.loudness - share - if quiet { NOT_SPEAKING_COST } else { 0.0 }
     }
 }
 
@@ -198,6 +207,14 @@ impl Speakers {
                 true
             }
             Some(_) | None => false,
+        }
+    }
+
+    /// Notes that `voice` just heard silence: whoever is audible stays so until somebody speaks
+    /// who is not.
+    pub(crate) fn note_silence(&mut self, id: ParticipantId, voice: &Voice) {
+        if let Some(place) = self.audible.iter().position(|(other, _)| *other == id) {
+            self.audible[place].1 = *voice;
         }
     }
 

@@ -87,6 +87,8 @@ impl Node {
         let speaking = source.microphone.voice.hear(sample, now);
         let begins_pause = source.microphone.begins_pause(sample);
         let held = if sample.is_silent() {
+            let voice = &source.microphone.voice;
+            room.speakers.note_silence(source.id, voice);
             if room.speakers.is_audible(source.id) && begins_pause {
                 None
             } else {

@@ -50,7 +50,9 @@ impl Room {
                     payload_bytes: 80,
                 };
                 voice.hear(sample, self.now);
-                if self.speakers.admit(id(number), voice, FRAME, self.now) {
+                if sample.is_silent() {
+                    self.speakers.note_silence(id(number), voice);
+                } else if self.speakers.admit(id(number), voice, FRAME, self.now) {
                     heard.insert(number);
                 }
             }
@@ -91,6 +93,25 @@ fn a_place_that_fell_silent_goes_to_whoever_speaks() {
     room.levels[0] = None;
     room.run(Duration::from_millis(600));
     assert_eq!(room.run(Duration::from_secs(2)), [1, 2]);
+}
+
+#[test]
+fn whoever_does_not_speak_gives_way_to_the_first_packet_of_a_speaker() {
+    for (last, after) in [
+        (Some(127), FRAME),
+        (Some(127), STALE - FRAME),
+        (None, RELEASE),
+        (Some(70), RELEASE),
+    ] {
+        let mut room = Room::new(2, &[30, 30, 54]);
+        room.levels[2] = None;
+        assert_eq!(room.run(Duration::from_secs(2)), [0, 1]);
+        room.levels[0] = last;
+        room.run(after);
+        room.levels[2] = Some(54);
+        assert!(room.run(FRAME).contains(&2), "{last:?} for {after:?}");
+        assert_eq!(room.run(FRAME), [1, 2], "{last:?} for {after:?}");
+    }
 }
 
 #[test]

@@ -77,3 +77,22 @@ fn a_change_of_the_limit_counts_from_the_next_packet() {
         assert_eq!(heard, expected, "limit {value}");
     }
 }
+
+#[test]
+fn no_packet_of_a_newcomer_is_lost_to_one_who_fell_silent() {
+    let mut world = World::with(2, 1..=4);
+    for _ in 0..100 {
+        world.speak(&[1, 2]);
+    }
+    world.clients.get_mut(&1).unwrap().microphone.level = Some(127);
+    world.speak(&[1, 2]);
+    for _ in 0..10 {
+        world.speak(&[1, 2, 3]);
+    }
+    let heard = &world.clients[&4].heard;
+    assert_eq!(heard.packets[&3].len(), 10);
+    assert_eq!(
+        (heard.gaps, heard.wrong_names, heard.sealed_twice),
+        (0, 0, 0)
+    );
+}
