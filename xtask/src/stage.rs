@@ -93,23 +93,28 @@ impl Steps {
         self.count
     }
 
-    /// A check that passes or fails as a whole.
-    pub(crate) fn check(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
+    /// A check that passes or fails as a whole. Whether it passed.
+    pub(crate) fn check(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> bool {
         let started = Instant::now();
-        match check() {
+        let checked = check();
+        match &checked {
             Ok(()) => self.count += Count::PASSED,
             Err(error) => self.fail(&format!("{name}: {error:#}")),
         }
         self.took(name, started);
+        checked.is_ok()
     }
 
-    /// A program that passes or fails as a whole.
-    pub(crate) fn program(&mut self, name: &str, command: Command) {
+    /// A program that passes or fails as a whole. Whether it passed.
+    pub(crate) fn program(&mut self, name: &str, command: Command) -> bool {
         let deadline = self.deadline;
-        self.check(name, || match run_counted(command, deadline)?.success {
-            true => Ok(()),
-            false => anyhow::bail!("see its output above"),
-        });
+        self.check(name, || {
+            anyhow::ensure!(
+                run_counted(command, deadline)?.success,
+                "see its output above"
+            );
+            Ok(())
+        })
     }
 
     /// A test runner: its own counts are ours. One that ran no test has failed.

@@ -10,6 +10,9 @@
 mod command;
 mod counters;
 mod event;
+/// Doors for the fuzz targets.
+#[doc(hidden)]
+pub mod fuzzing;
 mod microphone;
 mod node;
 mod output;

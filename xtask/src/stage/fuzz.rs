@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::cache;
-use crate::command::command;
+use crate::command::{command, output};
 use crate::packages;
 use crate::stage::Steps;
 
@@ -17,25 +17,32 @@ const COVERAGE: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Ccodegen-units=1 --cfg fuzzing";
+    --cfg fuzzing";
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     packages::ensure(&packages::FUZZ)?;
     let fuzz = cache::root().join("fuzz");
     let target = cache::target().join("fuzz");
-    let mut build = command("cargo", &["build", "--release", "--locked"]);
+    let host = host_triple()?;
+    // With the target named, the flags are for the targets alone and not for build scripts.
+    let mut build = command(
+        "cargo",
+        &["build", "--release", "--locked", "--target", &host],
+    );
     build
         .current_dir(&fuzz)
         .env("CARGO_TARGET_DIR", &target)
         .env("RUSTFLAGS", COVERAGE);
-    steps.program("build", build);
+    if !steps.program("build", build) {
+        return Ok(());
+    }
     for name in targets(&fuzz)? {
         // New finds go to the cache; the kept corpus is only read.
         let finds = cache::dir().join("fuzz-corpus").join(&name);
         std::fs::create_dir_all(&finds).context("make the folder for finds")?;
         let artifacts = format!("-artifact_prefix={}/crash-", finds.display());
         let seconds = format!("-max_total_time={SECONDS_EACH}");
-        let binary = target.join("release").join(&name);
+        let binary = target.join(&host).join("release").join(&name);
         let corpus = fuzz.join("corpus").join(&name);
         let mut fuzzer = command(
             &binary.to_string_lossy(),
@@ -60,4 +67,11 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
         .collect();
     names.sort();
     Ok(names)
+}
+
+fn host_triple() -> Result<String> {
+    let version = output(command("rustc", &["-vV"]))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .context("rustc does not name its host")
 }
