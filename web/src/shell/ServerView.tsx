@@ -33,6 +33,8 @@ export function ServerView(props: {
   const channel = useChosenChannel(link.address, channels);
   const showMembers = useSettings((s) => s.showMembers);
   usePrefetch(link);
+  // On a phone this pane is alone, and a page has one heading of the first level.
+  const MembersTitle = props.pane === "members" ? "h1" : "h2";
 
   const select = (next: Channel) => {
     selectChannel(link.address, next.channelId);
@@ -79,7 +81,7 @@ export function ServerView(props: {
             <IconButton label="Back to the channel" onClick={() => onPane("main")}>
               <ChevronLeft size={20} />
             </IconButton>
-            <h2>Members</h2>
+            <MembersTitle>Members</MembersTitle>
           </header>
           <MemberList link={link} voice={voice} />
         </section>

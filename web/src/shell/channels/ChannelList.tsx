@@ -128,14 +128,18 @@ function VoicePeople(props: { link: ServerLink; voice: VoiceSession; channel: Ch
   );
 }
 
-/** Whether a participant is heard: by what this device hears where it listens, else by the server. */
+/**
+ * Whether a participant is heard: by what this device hears where it listens, else by the server;
+ * a server that is gone says nothing.
+ */
 export function useSpeaking(
   link: ServerLink,
   voice: VoiceSession,
   { channelId, participantId }: Participant,
 ): boolean {
-  const reported = useServerState(link, (s) =>
-    s.speaking.has(speakerKey(channelId, participantId)),
+  const reported = useServerState(
+    link,
+    (s) => s.phase.kind === "connected" && s.speaking.has(speakerKey(channelId, participantId)),
   );
   const isHere = voice.state === "connected" && voice.channelId === channelId;
   return isHere ? voice.speaking.has(participantId) || reported : reported;

@@ -20,7 +20,8 @@ export function TextArea(props: {
   useEffect(() => {
     const element = area.current;
     if (!element) return;
-    element.style.height = "0";
+    // Not 0: an empty text area of no height keeps its old scrollHeight in Chromium.
+    element.style.height = "auto";
     element.style.height = `${element.scrollHeight}px`;
   }, [value]);
 
