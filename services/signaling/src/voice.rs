@@ -7,7 +7,7 @@ use gryt_model::{AudibleLimit, Member, MemberId, Permission, RoomId, ServerId, S
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
-use gryt_rooms::{Capabilities, Command, Join, VoiceState};
+use gryt_rooms::{Capabilities, Command, Join, Seated, VoiceState};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::convert;
@@ -32,6 +32,8 @@ enum Letter {
     Ask(Command, oneshot::Sender<Result<(), Refusal>>),
     Tell(Command),
     Seat(SeatOutcome),
+    /// The node took the answer to the offer of this revision.
+    Answered(Seated, u32),
     Heard(Heard),
     Participants(oneshot::Sender<Vec<wire::Participant>>),
 }

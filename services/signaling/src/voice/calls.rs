@@ -162,6 +162,14 @@ impl Node {
                         }
                         None => Err(nothing_said()),
                     });
+                if outcome.is_ok() {
+                    let seat = Seated {
+                        room: order.room,
+                        participant: order.participant,
+                    };
+                    // Closed at shutdown only.
+                    let _ = mailbox.send(Letter::Answered(seat, revision)).await;
+                }
                 // The session may be gone by now.
                 let _ = reply.send(outcome);
             }

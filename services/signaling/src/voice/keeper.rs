@@ -1,6 +1,6 @@
 //! The task that owns the rooms: takes letters, feeds the core, performs its effects in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,6 +32,9 @@ pub(crate) struct Keeper {
     letters: Mailbox,
     mailbox: mpsc::Sender<Letter>,
     calls: HashMap<RoomId, RoomCalls>,
+    /// The latest offer of each seat that the node has no answer to, for sockets that were down
+    /// when it was sent. At most one per seat.
+    unanswered: BTreeMap<Seated, wire::VoiceOffer>,
 }
 
 /// Who waits for the outcome of a command.
@@ -58,6 +61,7 @@ impl Keeper {
             letters,
             mailbox: voice.mailbox.clone(),
             calls: HashMap::new(),
+            unanswered: BTreeMap::new(),
         }
     }
 
@@ -85,7 +89,24 @@ impl Keeper {
                 self.apply(Command::Join(join), Waiting::ForOffer(reply));
             }
             Letter::Answer(answer, reply) => self.answer(answer, reply),
-            Letter::Ask(command, reply) => self.apply(command, Waiting::ForDone(reply)),
+            Letter::Ask(command, reply) => {
+                let resumed = if let Command::SessionResumed { to, .. } = &command {
+                    Some(to.clone())
+                } else {
+                    None
+                };
+                self.apply(command, Waiting::ForDone(reply));
+                if let Some(session) = resumed {
+                    self.offer_again(&session);
+                }
+            }
+            Letter::Answered(seat, revision) => {
+                // A newer offer may have overtaken the answer.
+                let answered = self.unanswered.get(&seat);
+                if answered.is_some_and(|offer| offer.revision <= revision) {
+                    self.unanswered.remove(&seat);
+                }
+            }
             Letter::Tell(command) => self.apply(command, Waiting::Nobody),
             Letter::Seat(outcome) => self.seat(outcome),
             Letter::Heard(heard) => self.hear(heard),
@@ -140,7 +161,10 @@ impl Keeper {
         // Given up while the node was asked.
         let wanted = self.rooms.participant(&seat).is_some();
         let command = match &outcome {
-            Ok(_) => Command::SeatTaken { seat },
+            Ok(offer) => {
+                self.unanswered.insert(seat.clone(), offer.clone());
+                Command::SeatTaken { seat }
+            }
             Err(_) => Command::SeatRefused { seat },
         };
         self.apply(command, Waiting::Nobody);
@@ -285,6 +309,8 @@ impl Keeper {
     /// Queues of rooms that are gone end once they are empty.
     fn sweep(&mut self) {
         let rooms = &self.rooms;
+        self.unanswered
+            .retain(|seat, _| rooms.participant(seat).is_some());
         self.calls.retain(|room, _| rooms.has(room));
         self.metrics.rooms.set(count(rooms.len()));
         self.metrics.participants.set(count(rooms.seats()));
@@ -326,7 +352,7 @@ impl Keeper {
         }
     }
 
-    fn tell_offer(&self, seat: &Seated, offer: sfu::Offer) {
+    fn tell_offer(&mut self, seat: &Seated, offer: sfu::Offer) {
         let Some(participant) = self.rooms.participant(seat) else {
             return;
         };
@@ -337,7 +363,23 @@ impl Keeper {
             sdp: offer.sdp,
         };
         let audience = Audience::Session(participant.session.clone());
+        self.unanswered.insert(seat.clone(), offer.clone());
         self.tell(Kind::VoiceOffer(offer), audience);
+    }
+
+    /// Sends what may have been lost with the socket before this one.
+    fn offer_again(&self, session: &SessionId) {
+        let Some(order) = self.rooms.seat_of(session) else {
+            return;
+        };
+        let seat = Seated {
+            room: order.room,
+            participant: order.participant,
+        };
+        if let Some(offer) = self.unanswered.get(&seat) {
+            let audience = Audience::Session(session.clone());
+            self.tell(Kind::VoiceOffer(offer.clone()), audience);
+        }
     }
 
     fn tell_end(&self, session: SessionId, room: &RoomId, end: End) {

@@ -27,6 +27,8 @@ struct State {
     watchers: Vec<Watcher>,
     watches: usize,
     refusal: Option<wire::Refusal>,
+    /// The revision beyond 1 whose answer is taken.
+    revision: u32,
 }
 
 struct Watcher {
@@ -60,6 +62,11 @@ impl Sfu {
     /// From now on every seat is refused.
     pub(crate) fn refuse_seats(&self, refusal: wire::Refusal) {
         self.lock().refusal = Some(refusal);
+    }
+
+    /// From now on answers to this revision are taken.
+    pub(crate) fn take_answers_to(&self, revision: u32) {
+        self.lock().revision = revision;
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -168,6 +175,9 @@ impl SfuService for Sfu {
         let outcome = match (request.revision, request.sdp.as_str()) {
             (1, "broken") => refuse(wire::Refusal::BadAnswer),
             (1, _) => wire::answer_response::Outcome::Done(wire::Done {}),
+            (revision, _) if revision == self.lock().revision => {
+                wire::answer_response::Outcome::Done(wire::Done {})
+            }
             (_, _) => refuse(wire::Refusal::StaleOffer),
         };
         Ok(Response::new(wire::AnswerResponse {

@@ -221,6 +221,58 @@ async fn lost_socket_keeps_its_place_for_the_session_that_goes_on() {
     assert_eq!(world.sfu.seats().len(), 1);
 }
 
+async fn voice_offer(client: &mut Client) -> (u32, String) {
+    client
+        .event(|event| match event {
+            Event::VoiceOffer(offer) => Some((offer.revision, offer.sdp.clone())),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn offer_of_the_time_without_a_socket_comes_again_until_it_is_answered() {
+    let world = World::start().await;
+    let (mut bob, _) = Client::enter(&world, "bob").await;
+    let (mut ada, welcome) = Client::enter(&world, "ada").await;
+    let lounge = channel(&welcome, ChannelKind::Voice);
+    let participant_id = joined(&mut ada, &lounge).await.participant_id;
+    ada.done(answer(&lounge, 1, "fine")).await;
+    ada.close().await;
+    world.sfu.say(&NodeEvent::OfferReady(sfu::OfferReady {
+        room: room(&lounge),
+        offer: Some(sfu::Offer {
+            participant_id,
+            revision: 2,
+            sdp: "more slots".to_owned(),
+        }),
+    }));
+    world.sfu.say(&speaking(&lounge, participant_id, true));
+    bob.event(|event| matches!(event, Event::SpeakingChanged(_)).then_some(()))
+        .await;
+
+    let lost = (2, "more slots".to_owned());
+    let resume = welcome.cursor.clone();
+    let (mut ada, again) =
+        Client::enter_again(&world, "ada", resume.clone(), &welcome.session_id).await;
+    assert_eq!(voice_offer(&mut ada).await, lost);
+    ada.close().await;
+    let (mut ada, again) =
+        Client::enter_again(&world, "ada", resume.clone(), &again.session_id).await;
+    assert_eq!(voice_offer(&mut ada).await, lost);
+    world.sfu.take_answers_to(2);
+    ada.done(answer(&lounge, 2, "fine")).await;
+    ada.close().await;
+    let (mut ada, _) = Client::enter_again(&world, "ada", resume, &again.session_id).await;
+    world.sfu.say(&speaking(&lounge, participant_id, false));
+    ada.event(|event| match event {
+        Event::VoiceOffer(_) => panic!("it was answered"),
+        Event::SpeakingChanged(_) => Some(()),
+        _ => None,
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn session_that_goes_on_ends_the_half_dead_socket_and_strangers_get_nothing() {
     let world = World::start().await;
@@ -341,13 +393,7 @@ async fn what_the_sfu_says_reaches_those_it_concerns() {
             sdp: "more slots".to_owned(),
         }),
     }));
-    world
-        .sfu
-        .say(&NodeEvent::SpeakingChanged(sfu::SpeakingChanged {
-            room: room(&lounge),
-            participant_id,
-            speaking: true,
-        }));
+    world.sfu.say(&speaking(&lounge, participant_id, true));
 
     let offer = ada
         .event(|event| match event {
@@ -374,26 +420,26 @@ async fn what_the_sfu_says_reaches_those_it_concerns() {
     assert_eq!(participant_left(&mut bob).await, participant_id);
 }
 
+fn speaking(channel: &str, participant_id: u32, speaking: bool) -> NodeEvent {
+    NodeEvent::SpeakingChanged(sfu::SpeakingChanged {
+        room: room(channel),
+        participant_id,
+        speaking,
+    })
+}
+
 #[tokio::test]
 async fn watch_stream_is_opened_again_and_brings_both_sides_together() {
     let world = World::start().await;
     let (mut ada, welcome) = Client::enter(&world, "ada").await;
     let lounge = channel(&welcome, ChannelKind::Voice);
     let participant_id = joined(&mut ada, &lounge).await.participant_id;
-    let speaking = |speaking| {
-        NodeEvent::SpeakingChanged(sfu::SpeakingChanged {
-            room: room(&lounge),
-            participant_id,
-            speaking,
-        })
-    };
-
     world.sfu.hang_up();
     world
         .until("it is watched again", |world| world.sfu.watches() == 2)
         .await;
     world.sfu.skip_a_number();
-    world.sfu.say(&speaking(true));
+    world.sfu.say(&speaking(&lounge, participant_id, true));
     world
         .until("a gap means: watch again", |world| world.sfu.watches() == 3)
         .await;
