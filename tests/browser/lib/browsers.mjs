@@ -5,7 +5,7 @@ import puppeteer from "puppeteer-core";
 
 import { installEar } from "./ear.mjs";
 
-const CHROMIUM_FLAGS = [
+export const CHROMIUM_FLAGS = [
   "--headless=new",
   "--no-sandbox",
   "--disable-gpu",
