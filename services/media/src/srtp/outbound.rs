@@ -1,5 +1,5 @@
-//! Seals what goes to one browser. A nonce is used once or not at all: numbers that do not rise
-//! are refused, in every build.
+//! Seals what goes to one browser. A nonce is used once or not at all: numbers that were sealed
+//! before, or are too old to know, are refused, in every build.
 
 use ring::aead::{Aad, LessSafeKey};
 
@@ -25,12 +25,14 @@ pub struct Outbound {
     next_rtcp_index: u32,
 }
 
-/// The last packet sealed for an SSRC. Eight bytes; 65,536 roll-overs last two years of audio.
+/// What was sealed for an SSRC. 65,536 roll-overs last two years of audio.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     ssrc: u32,
     roll_over: u16,
     sequence: u16,
+    /// Bit n: the packet n before the highest was sealed.
+    window: u64,
 }
 
 impl Outbound {
@@ -48,11 +50,12 @@ impl Outbound {
     }
 
     /// Seals the RTP packet in the first `len` bytes of `buffer` and returns the sealed length,
-    /// [`TAG_LEN`] more. Sequence numbers of an SSRC rise; gaps are welcome.
+    /// [`TAG_LEN`] more. Gaps in the numbers of an SSRC are welcome, and so is each of the
+    /// 63 before the highest, once.
     ///
     /// # Errors
-    /// When the number does not rise (by less than half the number space), and when the packet or
-    /// the buffer is too short. Nothing was sealed then, and nothing changed.
+    /// When the number was sealed before or is older than those, and when the packet or the buffer
+    /// is too short. Nothing was sealed then, and nothing changed.
     pub fn protect(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let sealed = len + TAG_LEN;
         let buffer = buffer.get_mut(..sealed).ok_or(SrtpError::NoRoom)?;
@@ -61,16 +64,20 @@ impl Outbound {
             .sources
             .iter()
             .position(|sent| sent.ssrc == header.ssrc);
-        let sent = match at {
-            Some(at) => self.sources[at].next(header.sequence)?,
+        let (sent, index) = match at {
+            Some(at) => self.sources[at].mark(header.sequence)?,
             None if self.sources.len() >= MAX_SSRCS => return Err(SrtpError::TooManySsrcs),
-            None => Sent {
-                ssrc: header.ssrc,
-                roll_over: 0,
-                sequence: header.sequence,
-            },
+            None => {
+                let sent = Sent {
+                    ssrc: header.ssrc,
+                    roll_over: 0,
+                    sequence: header.sequence,
+                    window: 1,
+                };
+                (sent, sent.index())
+            }
         };
-        let nonce = rtp_nonce(&self.rtp_salt, sent.ssrc, sent.index());
+        let nonce = rtp_nonce(&self.rtp_salt, sent.ssrc, index);
         let (aad, rest) = buffer.split_at_mut(header.len);
         let (payload, tag) = rest.split_at_mut(len - header.len);
         let sealed_tag = self
@@ -124,21 +131,40 @@ impl Sent {
         u64::from(self.roll_over) << 16 | u64::from(self.sequence)
     }
 
-    fn next(self, sequence: u16) -> Result<Self, SrtpError> {
-        let step = sequence.wrapping_sub(self.sequence);
-        if step == 0 || step >= 0x8000 {
-            return Err(SrtpError::Sealed);
+    /// The state with this number sealed, and its index.
+    fn mark(self, sequence: u16) -> Result<(Self, u64), SrtpError> {
+        let ahead = sequence.wrapping_sub(self.sequence);
+        if ahead == 0 || ahead >= 0x8000 {
+            return self.mark_late(self.sequence.wrapping_sub(sequence));
         }
         let wrapped = sequence < self.sequence;
         let roll_over = self
             .roll_over
             .checked_add(u16::from(wrapped))
             .ok_or(SrtpError::Exhausted)?;
-        Ok(Self {
-            ssrc: self.ssrc,
+        let window = self.window.checked_shl(u32::from(ahead)).unwrap_or(0);
+        let sent = Self {
             roll_over,
             sequence,
-        })
+            window: window | 1,
+            ..self
+        };
+        Ok((sent, sent.index()))
+    }
+
+    /// As `mark`, of the number `age` before the highest.
+    fn mark_late(self, age: u16) -> Result<(Self, u64), SrtpError> {
+        let bit = 1_u64.checked_shl(u32::from(age)).unwrap_or(0);
+        if bit == 0 || self.window & bit != 0 {
+            return Err(SrtpError::Sealed);
+        }
+        let index = self.index().checked_sub(u64::from(age));
+        let index = index.ok_or(SrtpError::Sealed)?;
+        let sent = Self {
+            window: self.window | bit,
+            ..self
+        };
+        Ok((sent, index))
     }
 }
 
@@ -150,10 +176,5 @@ impl Outbound {
     pub(super) fn set_rtcp(&mut self, key: SessionKey, index: u32) {
         self.rtcp = key;
         self.next_rtcp_index = index;
-    }
-
-    pub(super) fn last_index(&self, ssrc: u32) -> Option<u64> {
-        let sent = self.sources.iter().find(|sent| sent.ssrc == ssrc)?;
-        Some(sent.index())
     }
 }

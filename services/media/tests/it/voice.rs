@@ -55,6 +55,36 @@ fn each_of_25_hears_every_packet_of_10_speakers_while_slots_change_owners() {
 }
 
 #[test]
+fn every_listener_has_every_packet_of_speakers_whose_packets_overtake_each_other() {
+    let mut world = World::with(25, 1..=4);
+    world.speak(&[1, 2]);
+    for _ in 0..60 {
+        let mut packets = Vec::new();
+        for _ in 0..5 {
+            for speaker in [1, 2] {
+                packets.push((speaker, world.packet(speaker)));
+            }
+            world.pass(FRAME);
+        }
+        for at in [8, 1, 6, 7, 0, 9, 2, 3, 4, 5] {
+            let (speaker, packet) = packets[at].clone();
+            world.deliver(speaker, packet);
+        }
+    }
+    for (listener, client) in &world.clients {
+        let heard = &client.heard;
+        assert_eq!((heard.sealed_twice, heard.not_opened), (0, 0));
+        assert_eq!(heard.wrong_names, 0);
+        for speaker in [1, 2].into_iter().filter(|speaker| speaker != listener) {
+            let mut numbers = heard.packets[&speaker].clone();
+            assert!(!numbers.is_sorted(), "nothing was overtaken");
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..301).collect::<Vec<u32>>(), "{listener}");
+        }
+    }
+}
+
+#[test]
 fn a_slot_keeps_its_owner_while_there_are_others() {
     let mut world = World::with(25, 1..=6);
     for round in 0..5 {
