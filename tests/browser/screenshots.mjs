@@ -147,6 +147,7 @@ try {
   for (const person of [Tobias, Aiko]) await speak(person);
   const speaking = Maren.page.locator('.tile[data-speaking="true"]');
   await takeAll(Maren.page, "voice", LOOKS, async () => {
+    await until("everyone is here", () => Maren.page.locator(".tile").count(), (count) => count === VOICE.length, { ms: 60_000 });
     // On a machine at work the round trip is none that anyone should see in a picture.
     const roundTrip = async () => Number.parseInt(await Maren.page.locator(".sidebar .voice-ping").textContent(), 10);
     await until("a calm connection", roundTrip, (ms) => ms < 60, { ms: 60_000, every: 500 });
