@@ -9,6 +9,7 @@
 
 mod command;
 mod counters;
+mod epochs;
 mod event;
 /// Doors for the fuzz targets.
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use gryt_model::{AudibleLimit, Epoch, RoomId};
 
 use crate::command::{Capabilities, Offer, Place, Refusal, Seat};
 use crate::counters::{Counters, Discard};
+use crate::epochs::Epochs;
 use crate::event::{Event, EventKind, Events, LossCause, Seated};
 use crate::output::{Output, Transmit};
 use crate::participant::{Beginning, Participant};
@@ -47,6 +48,7 @@ pub struct Node {
     random: Random,
     rooms: Slab<Room>,
     rooms_by_id: BTreeMap<RoomId, usize>,
+    epochs: Epochs,
     participants: Slab<Participant>,
     /// Validated address pairs. Keyed by what strangers choose, hence the keyed hash of the
     /// standard map.
@@ -89,6 +91,7 @@ impl Node {
             random: Random::new(&seed),
             rooms: Slab::default(),
             rooms_by_id: BTreeMap::new(),
+            epochs: Epochs::default(),
             participants: Slab::default(),
             addresses: HashMap::new(),
             timers: Timers::default(),
@@ -117,6 +120,10 @@ impl Node {
         if let Some(room) = room {
             room.fence(place.epoch)?;
             before = room.find(place.participant);
+        } else if let Some(highest) = self.epochs.highest(&place.room)
+            && place.epoch < highest
+        {
+            return Err(Refusal::StaleEpoch { highest });
         }
         if before.is_none() && self.participants.len() >= self.max_participants {
             return Err(Refusal::Full {
@@ -126,6 +133,7 @@ impl Node {
         let room_index = known.unwrap_or_else(|| {
             let room = Room::new(place.room.clone(), place.epoch, audible_limit);
             let index = self.rooms.insert(room);
+            self.epochs.forget(&place.room);
             self.rooms_by_id.insert(place.room.clone(), index);
             index
         });
@@ -213,7 +221,7 @@ impl Node {
         Ok(())
     }
 
-    /// Gives a place up. The room goes with its last participant.
+    /// Gives a place up. The room goes with its last participant, but for its highest epoch.
     ///
     /// # Errors
     /// [`Refusal::StaleEpoch`], [`Refusal::UnknownRoom`], [`Refusal::UnknownParticipant`].
@@ -367,6 +375,7 @@ impl Node {
             && let Some(room) = self.rooms.remove(index)
         {
             self.rooms_by_id.remove(&room.id);
+            self.epochs.remember(room.id, room.epoch);
         }
     }
 

@@ -28,8 +28,8 @@ use self::dtls::{DtlsServer, HandshakeEnd};
 use self::ice::{Check, Ice};
 use crate::path::Path;
 
-/// Without a valid check for this long nothing is sent any more (RFC 7675 consent, 15 s of
-/// design.md section 6).
+/// Without a valid check for this long nothing is sent any more. RFC 7675 section 5.1 lets
+/// consent expire after 30 s; we chose 15 s.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A peer that is not connected by then is over: its browser cannot reach us.

@@ -12,7 +12,7 @@ use crate::speakers::Speakers;
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: RoomId,
-    epoch: Epoch,
+    pub(crate) epoch: Epoch,
     pub(crate) speakers: Speakers,
     members: Vec<Member>,
 }

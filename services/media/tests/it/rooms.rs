@@ -99,6 +99,22 @@ fn commands_name_why_they_are_refused() {
 }
 
 #[test]
+fn an_empty_room_keeps_its_highest_epoch() {
+    let mut world = World::with(25, 1..=1);
+    let newer = Place {
+        epoch: Epoch(6),
+        ..place(1)
+    };
+    world.node.leave(&newer).unwrap();
+    let highest = Epoch(6);
+    assert_eq!(world.enter(2), Err(Refusal::StaleEpoch { highest }));
+    let mut seat = world.seat(2);
+    seat.place.epoch = highest;
+    world.node.seat(seat, world.now).unwrap();
+    assert_eq!(world.enter(3), Err(Refusal::StaleEpoch { highest }));
+}
+
+#[test]
 fn a_broken_answer_is_refused_and_a_right_one_still_taken() {
     let mut world = World::new(25);
     let offer = world.node.seat(world.seat(1), world.now).unwrap();
