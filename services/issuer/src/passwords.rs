@@ -5,7 +5,7 @@ use std::thread;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::accounts::Password;
 use crate::random::random;
@@ -15,8 +15,8 @@ const QUEUE: usize = 64;
 
 /// Hashes and checks passwords. 19 MiB and two passes each (OWASP's first choice for Argon2id).
 pub(crate) struct Passwords {
-    queue: Semaphore,
-    cores: Semaphore,
+    queue: Arc<Semaphore>,
+    cores: Arc<Semaphore>,
     /// Checked when there is no such account, so that the answer takes as long.
     decoy: Arc<str>,
 }
@@ -30,17 +30,14 @@ impl Passwords {
     pub(crate) fn new() -> Result<Self, Busy> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            queue: Semaphore::new(cores + QUEUE),
-            cores: Semaphore::new(cores),
+            queue: Arc::new(Semaphore::new(cores + QUEUE)),
+            cores: Arc::new(Semaphore::new(cores)),
             decoy: hash(&Password::typed("a password of nobody".to_owned()))?.into(),
         })
     }
 
     pub(crate) async fn hash(&self, password: Password) -> Result<String, Busy> {
-        let (_queued, _core) = self.enter().await?;
-        tokio::task::spawn_blocking(move || hash(&password))
-            .await
-            .map_err(|_| Busy)?
+        self.work(move || hash(&password)).await?
     }
 
     /// Whether `password` is the one of `stored`. Without a stored one it takes as long.
@@ -49,9 +46,8 @@ impl Passwords {
         password: Password,
         stored: Option<String>,
     ) -> Result<bool, Busy> {
-        let (_queued, _core) = self.enter().await?;
         let decoy = Arc::clone(&self.decoy);
-        tokio::task::spawn_blocking(move || match stored {
+        self.work(move || match stored {
             Some(stored) => fits(&password, &stored),
             None => {
                 fits(&password, &decoy);
@@ -59,13 +55,27 @@ impl Passwords {
             }
         })
         .await
-        .map_err(|_| Busy)
     }
 
-    async fn enter(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Busy> {
-        let queued = self.queue.try_acquire().map_err(|_| Busy)?;
-        let core = self.cores.acquire().await.map_err(|_| Busy)?;
-        Ok((queued, core))
+    /// Does `work` on a core. Once begun it goes on when nobody waits for it any more, so it
+    /// keeps its place until it is done.
+    async fn work<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Busy> {
+        let queued = Arc::clone(&self.queue)
+            .try_acquire_owned()
+            .map_err(|_| Busy)?;
+        let core = Arc::clone(&self.cores)
+            .acquire_owned()
+            .await
+            .map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(move || {
+            let _places = (queued, core);
+            work()
+        })
+        .await
+        .map_err(|_| Busy)
     }
 }
 
@@ -92,6 +102,12 @@ fn argon2id() -> Argon2<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, mpsc};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     fn typed(text: &str) -> Password {
@@ -109,6 +125,30 @@ mod tests {
         assert!(!verify("correct house", Some(stored)).await);
         assert!(!verify("a password of nobody", None).await);
         assert!(!verify("x", Some("not a hash".to_owned())).await);
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_keeps_its_core() {
+        let passwords = Passwords::new().unwrap();
+        let cores = passwords.cores.available_permits();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (gate, closed) = mpsc::channel::<()>();
+        let closed = Arc::new(Mutex::new(closed));
+        for _ in 0..cores + 5 {
+            let (begun, closed) = (Arc::clone(&begun), Arc::clone(&closed));
+            let work = passwords.work(move || {
+                begun.fetch_add(1, Ordering::Relaxed);
+                closed.lock().unwrap().recv().unwrap_err();
+            });
+            // The client hangs up.
+            timeout(Duration::ZERO, work).await.unwrap_err();
+        }
+        assert_eq!(passwords.cores.available_permits(), 0);
+
+        drop(gate);
+        let all = u32::try_from(cores).unwrap();
+        let _done = passwords.cores.acquire_many(all).await.unwrap();
+        assert_eq!(begun.load(Ordering::Relaxed), cores);
     }
 
     #[tokio::test]
