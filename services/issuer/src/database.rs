@@ -95,10 +95,12 @@ pub enum DatabaseError {
     Stopped,
 }
 
-/// An open file. Clones share one connection; its users wait for each other.
+/// An open file. Clones share one connection for writing and one for reading; the users of each
+/// wait for each other, but readers never wait for writers.
 #[derive(Clone)]
 pub struct Database {
-    connection: Arc<Mutex<Connection>>,
+    writer: Arc<Mutex<Connection>>,
+    reader: Arc<Mutex<Connection>>,
 }
 
 impl fmt::Debug for Database {
@@ -139,8 +141,14 @@ impl Database {
             )
             .map_err(failed)?;
         migrate(&mut connection).map_err(failed)?;
+        let reader = Connection::open(path).map_err(failed)?;
+        reader
+            .busy_timeout(Duration::from_secs(5))
+            .and_then(|()| reader.execute_batch("PRAGMA query_only = ON;"))
+            .map_err(failed)?;
         Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
+            writer: Arc::new(Mutex::new(connection)),
+            reader: Arc::new(Mutex::new(reader)),
         })
     }
 
@@ -149,10 +157,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<R>,
     ) -> Result<R, DatabaseError> {
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let run = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -161,6 +166,33 @@ impl Database {
             Ok(result)
         };
         run().map_err(DatabaseError::Query)
+    }
+
+    /// Runs `work` in one read transaction on this thread.
+    pub(crate) fn read<R>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+    ) -> Result<R, DatabaseError> {
+        let mut connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            let transaction = connection.transaction()?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run().map_err(DatabaseError::Query)
+    }
+
+    /// Runs `work` in one read transaction on a thread that may block. What strangers can ask
+    /// for goes here: it takes no lock that a sign-in needs.
+    pub(crate) async fn read_later<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, DatabaseError> {
+        let database = self.clone();
+        tokio::task::spawn_blocking(move || database.read(work))
+            .await
+            .map_err(|_| DatabaseError::Stopped)?
     }
 
     /// Runs `work` in one write transaction on a thread that may block.

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::config::AllowedOrigins;
 use crate::database::DatabaseError;
 use crate::issuer::Issuer;
 use crate::pages;
@@ -116,9 +117,14 @@ fn see_other(location: &str) -> Response {
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// Whether a browser says that another site's page made this request. Old browsers say nothing.
-fn from_another_site(headers: &HeaderMap) -> bool {
-    headers
+/// Whether a browser says that another site's page made this request: by `Sec-Fetch-Site`, or by
+/// `Origin`, which older browsers send too, and all of them from a page without https.
+fn from_another_site(headers: &HeaderMap, origins: &AllowedOrigins) -> bool {
+    let by_site = headers
         .get("sec-fetch-site")
-        .is_some_and(|site| site != "same-origin" && site != "none")
+        .is_some_and(|site| site != "same-origin" && site != "none");
+    let by_origin = headers
+        .get(header::ORIGIN)
+        .is_some_and(|origin| !origin.to_str().is_ok_and(|origin| origins.allows(origin)));
+    by_site || by_origin
 }

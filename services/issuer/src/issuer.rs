@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use rusqlite::Connection;
 
 use crate::accounts::{self, AccountName, Password};
 use crate::config::IssuerConfig;
@@ -93,12 +94,12 @@ impl Issuer {
     /// Returns the new key's id.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub async fn rotate(&self, now: SystemTime) -> Result<String, DatabaseError> {
+    /// The file cannot be written, or the next key is too new.
+    pub async fn rotate(&self, now: SystemTime) -> Result<String, RotateError> {
         self.shared
             .database
-            .write_later(move |transaction| keys::rotate(transaction, now))
-            .await
+            .write_later(move |transaction| rotate_if_known(transaction, now))
+            .await?
     }
 }
 
@@ -106,9 +107,37 @@ impl Issuer {
 /// it from its next token on. Returns the new key's id.
 ///
 /// # Errors
-/// A file that cannot be used, or one of a newer Gryt.
-pub fn rotate_key(database: &Path, now: SystemTime) -> Result<String, DatabaseError> {
-    Database::open(database)?.write(|transaction| keys::rotate(transaction, now))
+/// A file that cannot be used, one of a newer Gryt, or a next key that is too new.
+pub fn rotate_key(database: &Path, now: SystemTime) -> Result<String, RotateError> {
+    Database::open(database)?.write(|transaction| rotate_if_known(transaction, now))?
+}
+
+fn rotate_if_known(
+    connection: &Connection,
+    now: SystemTime,
+) -> rusqlite::Result<Result<String, RotateError>> {
+    match keys::wait(connection, now)? {
+        Some(wait) => Ok(Err(RotateError::TooSoon { wait })),
+        None => keys::rotate(connection, now).map(Ok),
+    }
+}
+
+/// Why the key was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Servers may not know the next key yet, and would refuse its tokens.
+    #[error(
+        "the key was changed a moment ago, and servers may not know the next one yet: try again \
+         in {} seconds",
+        wait.as_secs()
+    )]
+    TooSoon {
+        /// Until the next key is known.
+        wait: Duration,
+    },
 }
 
 /// Why a password was not reset.

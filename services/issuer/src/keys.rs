@@ -20,6 +20,10 @@ pub(crate) const ACTIVE_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A retired key is published for this long, well above the life of any token.
 pub(crate) const RETIRED_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// A person changes keys only when the next one has been published for this long: servers keep a
+/// key set for 10 minutes, and what serves it may be cached for one more.
+pub(crate) const KNOWN_AFTER: Duration = Duration::from_secs(11 * 60);
+
 /// The key that signs.
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
@@ -57,15 +61,7 @@ impl PublicKey {
 
 /// The key that signs at `now`. Makes the first one, and rotates when its time is over.
 pub(crate) fn signing(connection: &Connection, now: SystemTime) -> rusqlite::Result<SigningKey> {
-    let since: Option<i64> = connection
-        .query_row(
-            "SELECT active_since FROM signing_keys
-             WHERE active_since IS NOT NULL AND retired_at IS NULL",
-            [],
-            |row| row.get(0),
-        )
-        .optional()?;
-    if since.is_none_or(|since| unix_secs(now) >= since.saturating_add(secs(ACTIVE_FOR))) {
+    if is_due(connection, now)? {
         rotate(connection, now)?;
     }
     connection.query_row(
@@ -79,6 +75,40 @@ pub(crate) fn signing(connection: &Connection, now: SystemTime) -> rusqlite::Res
             })
         },
     )
+}
+
+/// Whether no key signs, or one that has signed for its time.
+pub(crate) fn is_due(connection: &Connection, now: SystemTime) -> rusqlite::Result<bool> {
+    let since: Option<i64> = connection
+        .query_row(
+            "SELECT active_since FROM signing_keys
+             WHERE active_since IS NOT NULL AND retired_at IS NULL",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(since.is_none_or(|since| unix_secs(now) >= since.saturating_add(secs(ACTIVE_FOR))))
+}
+
+/// How long the next key has to wait until everybody knows it. Nothing on a server that has only
+/// its first two: they were published together.
+pub(crate) fn wait(connection: &Connection, now: SystemTime) -> rusqlite::Result<Option<Duration>> {
+    let next: Option<i64> = connection
+        .query_row(
+            "SELECT made_at FROM signing_keys WHERE active_since IS NULL
+             AND EXISTS (SELECT 1 FROM signing_keys WHERE retired_at IS NOT NULL)",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let left = next.map_or(0, |made| {
+        made.saturating_add(secs(KNOWN_AFTER))
+            .saturating_sub(unix_secs(now))
+    });
+    Ok(u64::try_from(left)
+        .ok()
+        .filter(|left| *left > 0)
+        .map(Duration::from_secs))
 }
 
 /// Retires the signing key, takes the next one into use and makes another next one. Returns the
@@ -113,13 +143,11 @@ pub(crate) fn rotate(connection: &Connection, now: SystemTime) -> rusqlite::Resu
     Ok(kid)
 }
 
-/// All keys that a token may be signed with now or soon.
+/// All keys that a token may be signed with now or soon, if none [`is_due`].
 pub(crate) fn published(
     connection: &Connection,
     now: SystemTime,
 ) -> rusqlite::Result<Vec<PublicKey>> {
-    // The first question for keys may come before the first sign-in.
-    signing(connection, now)?;
     let mut statement = connection.prepare(
         "SELECT kid, public_key FROM signing_keys
          WHERE retired_at IS NULL OR retired_at > ?1 ORDER BY made_at DESC, kid",
@@ -172,7 +200,8 @@ mod tests {
     }
 
     fn kids(database: &Database, now: SystemTime) -> Vec<String> {
-        let keys = database.write(|tx| published(tx, now)).unwrap();
+        let keys = database.read(|connection| published(connection, now));
+        let keys = keys.unwrap();
         keys.into_iter().map(|key| key.kid).collect()
     }
 
@@ -202,6 +231,21 @@ mod tests {
         database.write(|tx| rotate(tx, at(100))).unwrap();
         assert!(kids(&database, at(100 + 3_599)).contains(&first));
         assert!(!kids(&database, at(100 + 3_600)).contains(&first));
+    }
+
+    #[test]
+    fn next_key_waits_until_everybody_knows_it_except_the_first() {
+        let (_dir, database) = database();
+        let left = |now| database.read(|connection| wait(connection, now)).unwrap();
+        signing_kid(&database, at(0));
+        assert_eq!(left(at(0)), None);
+
+        database.write(|tx| rotate(tx, at(0))).unwrap();
+
+        assert_eq!(left(at(0)), Some(KNOWN_AFTER));
+        let known = KNOWN_AFTER.as_secs();
+        assert_eq!(left(at(known - 1)), Some(Duration::from_secs(1)));
+        assert_eq!(left(at(known)), None);
     }
 
     #[test]

@@ -19,4 +19,4 @@ mod tokens;
 
 pub use config::{AllowedOrigins, CLIENT_ID, IssuerConfig};
 pub use database::{Database, DatabaseError};
-pub use issuer::{Issuer, ResetError, reset_password, rotate_key};
+pub use issuer::{Issuer, ResetError, RotateError, reset_password, rotate_key};

@@ -66,7 +66,7 @@ pub(super) async fn submit(
         Ok(request) => request,
         Err(refused) => return refused,
     };
-    if super::from_another_site(&headers) {
+    if super::from_another_site(&headers, &issuer.shared.config.origins) {
         return super::dead_end(
             StatusCode::FORBIDDEN,
             "This form came from elsewhere",
@@ -191,7 +191,7 @@ async fn sign_in(
     let found = issuer
         .shared
         .database
-        .write_later(move |transaction| accounts::by_name(transaction, &name))
+        .read_later(move |connection| accounts::by_name(connection, &name))
         .await?;
     let (account, hash) = found.unzip();
     let fits = issuer
@@ -234,7 +234,7 @@ async fn create(
     let database = &issuer.shared.database;
     let wanted = name.clone();
     let taken = database
-        .write_later(move |transaction| accounts::is_taken(transaction, &wanted))
+        .read_later(move |connection| accounts::is_taken(connection, &wanted))
         .await?;
     if taken {
         return Err(name_taken(&name));

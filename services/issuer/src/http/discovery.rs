@@ -1,5 +1,7 @@
 //! What clients and servers read before anything else.
 
+use std::time::SystemTime;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,6 +11,7 @@ use url::Url;
 
 use crate::clock;
 use crate::config::IssuerConfig;
+use crate::database::{Database, DatabaseError};
 use crate::issuer::Issuer;
 use crate::keys;
 
@@ -45,13 +48,7 @@ pub(super) async fn document(State(issuer): State<Issuer>, headers: HeaderMap) -
 
 /// The public keys. Cached shortly: the next key is in it long before it signs.
 pub(super) async fn jwks(State(issuer): State<Issuer>) -> Response {
-    let now = clock::now();
-    let published = issuer
-        .shared
-        .database
-        .write_later(move |transaction| keys::published(transaction, now))
-        .await;
-    match published {
+    match published(&issuer.shared.database, clock::now()).await {
         Ok(keys) => {
             let keys: Vec<Value> = keys.iter().map(keys::PublicKey::jwk).collect();
             let cache = [(header::CACHE_CONTROL, "public, max-age=60")];
@@ -63,6 +60,32 @@ pub(super) async fn jwks(State(issuer): State<Issuer>) -> Response {
                 "could not read the signing keys"
             );
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Writes only when a key has to be made.
+async fn published(
+    database: &Database,
+    now: SystemTime,
+) -> Result<Vec<keys::PublicKey>, DatabaseError> {
+    let known = database
+        .read_later(move |connection| {
+            if keys::is_due(connection, now)? {
+                return Ok(None);
+            }
+            keys::published(connection, now).map(Some)
+        })
+        .await?;
+    match known {
+        Some(keys) => Ok(keys),
+        None => {
+            database
+                .write_later(move |transaction| {
+                    keys::signing(transaction, now)?;
+                    keys::published(transaction, now)
+                })
+                .await
         }
     }
 }

@@ -159,10 +159,13 @@ async fn form_of_another_site_signs_nobody_in() {
         let answer = browser.post_with(&authorize(&[]), &form, &from(site)).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{site}");
     }
-    let own = browser
-        .post_with(&authorize(&[]), &form, &from("same-origin"))
-        .await;
-    code_of(&own);
+    for origin in ["https://evil.test", "null", "http://localhost:5174"] {
+        let headers = [("origin", origin)];
+        let answer = browser.post_with(&authorize(&[]), &form, &headers).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{origin}");
+    }
+    let own = [("sec-fetch-site", "same-origin"), ("origin", PAGE)];
+    code_of(&browser.post_with(&authorize(&[]), &form, &own).await);
 }
 
 #[tokio::test]

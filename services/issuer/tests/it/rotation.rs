@@ -1,6 +1,6 @@
 //! What a command line does to the file while the issuer runs.
 
-use gryt_issuer::{ResetError, reset_password, rotate_key};
+use gryt_issuer::{ResetError, RotateError, reset_password, rotate_key};
 use jsonwebtoken::decode_header;
 use serde_json::Value;
 
@@ -35,6 +35,27 @@ async fn rotated_key_signs_at_once_and_the_old_one_stays_published() {
     assert_ne!(kid(&before), new);
     assert!(known_before.contains(&new), "published before it signs");
     assert!(published(&browser).await.contains(&kid(&before)));
+
+    let again = rotate_key(&database, now()).unwrap_err();
+    assert!(matches!(again, RotateError::TooSoon { .. }), "{again}");
+    assert!(again.to_string().contains("try again in "), "{again}");
+    let kept = granted(
+        browser
+            .refresh(after["refresh_token"].as_str().unwrap())
+            .await,
+    )
+    .await;
+    assert_eq!(kid(&kept), new);
+}
+
+#[tokio::test]
+async fn questions_of_strangers_do_not_wait_for_a_writer() {
+    let browser = Browser::start().await;
+    let writer = rusqlite::Connection::open(browser.dir.path().join("issuer.db")).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(published(&browser).await.len(), 2);
+    let unknown = browser.submit("sign-in", "Nobody", PASSWORD).await;
+    assert_eq!(unknown.status().as_u16(), 401);
 }
 
 #[tokio::test]
