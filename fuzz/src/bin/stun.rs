@@ -1,7 +1,7 @@
 //! A connectivity check from anybody.
 #![no_main]
 
-use gryt_media::peer::stun::{self, Request};
+use gryt_media::peer::stun::{self, BindingRequest};
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
 
@@ -12,7 +12,7 @@ fuzz_target!(|datagram: &[u8]| {
     if let Some(reply) = stun::anonymous_reply(datagram, from) {
         assert!(reply.len() <= 64, "a stranger gets the mapped address and nothing else");
     }
-    if let Some(request) = Request::parse(datagram) {
+    if let Some(request) = BindingRequest::parse(datagram) {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"password");
         let _ = (request.username(), request.use_candidate(), request.role());
         let _ = request.is_authentic(&key);
