@@ -11,7 +11,7 @@ use crate::microphone::Microphone;
 use crate::output::{MAX_DATAGRAM_BYTES, Output};
 use crate::path::Path;
 use crate::peer::{
-    AnswerError, AudioSlot, HeaderExtensions, Layout, Line, Mid, NegotiatedLine, Peer,
+    AnswerError, AudioSlot, HeaderExtensions, Layout, Line, MAX_PAIRS, Mid, NegotiatedLine, Peer,
 };
 use crate::random::Random;
 use crate::rtcp::{Compound, NtpTime};
@@ -24,9 +24,6 @@ const SEAT_CAP: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How often each side of a stream is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Address pairs that lead to a participant; a further one takes the oldest's place.
-const MAX_PATHS: usize = 8;
 
 /// Longer payloads than this fit no output datagram. Opus has at most 1,275 bytes.
 const MAX_PAYLOAD_BYTES: usize = MAX_DATAGRAM_BYTES - FORWARDED_HEADER_BYTES - TAG_LEN;
@@ -111,7 +108,7 @@ impl Participant {
             microphone: Microphone::new(instance),
             slots: Slots::default(),
             incoming: Incoming::default(),
-            paths: Vec::with_capacity(MAX_PATHS),
+            paths: Vec::new(),
             layout: Layout::voice([]),
             offered: Offered::default(),
             report_at: None,
@@ -197,12 +194,18 @@ impl Participant {
         self.report_at = Some(now + REPORT_INTERVAL);
     }
 
-    /// Notes a validated address pair. Returns the one it displaces.
+    /// Notes a validated address pair, the newest last. Returns the one it displaces: the one that
+    /// was checked longest ago, never the nominated one, as the peer does with its own.
     pub(crate) fn learn(&mut self, path: Path) -> Option<Path> {
-        if self.paths.contains(&path) {
+        if let Some(known) = self.paths.iter().position(|known| *known == path) {
+            self.paths[known..].rotate_left(1);
             return None;
         }
-        let displaced = (self.paths.len() == MAX_PATHS).then(|| self.paths.remove(0));
+        let displaced = (self.paths.len() == MAX_PAIRS).then(|| {
+            let nominated = self.peer.path();
+            let oldest = self.paths.iter().position(|path| Some(*path) != nominated);
+            self.paths.remove(oldest.unwrap_or(0))
+        });
         self.paths.push(path);
         displaced
     }

@@ -25,6 +25,7 @@ pub use self::offer::Offer;
 
 use self::answer::Remote;
 use self::dtls::{DtlsServer, HandshakeEnd};
+pub(crate) use self::ice::MAX_PAIRS;
 use self::ice::{Check, Ice};
 use crate::path::Path;
 

@@ -9,8 +9,9 @@ use super::IceCredentials;
 use super::stun::{BindingRequest, Role};
 use crate::path::Path;
 
-/// Pairs remembered; a further one takes the place of the one checked longest ago.
-const MAX_PAIRS: usize = 8;
+/// Pairs remembered; a further one takes the place of the one checked longest ago. Three addresses
+/// of a laptop times those of a server with containers are more than a dozen.
+pub(crate) const MAX_PAIRS: usize = 32;
 
 /// An unproven address gets at most this many times what it sent.
 const AMPLIFICATION: usize = 3;

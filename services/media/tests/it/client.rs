@@ -155,7 +155,13 @@ impl Client {
     /// A connectivity check that nominates.
     pub(crate) fn check(&self) -> Vec<u8> {
         let username = format!("{}:client{:04}", self.server.ufrag, self.id);
-        binding_request(&username, &self.server.pwd)
+        binding_request(&username, &self.server.pwd, true)
+    }
+
+    /// A connectivity check of a pair that is not chosen.
+    pub(crate) fn other_check(&self) -> Vec<u8> {
+        let username = format!("{}:client{:04}", self.server.ufrag, self.id);
+        binding_request(&username, &self.server.pwd, false)
     }
 
     /// Runs what is due and the client's side of the handshake.
@@ -342,8 +348,9 @@ impl Heard {
     }
 }
 
-/// A STUN Binding request with USERNAME, ICE-CONTROLLING, USE-CANDIDATE and MESSAGE-INTEGRITY.
-pub(crate) fn binding_request(username: &str, pwd: &str) -> Vec<u8> {
+/// A STUN Binding request with USERNAME, ICE-CONTROLLING, MESSAGE-INTEGRITY and, if it nominates,
+/// USE-CANDIDATE.
+pub(crate) fn binding_request(username: &str, pwd: &str, nominates: bool) -> Vec<u8> {
     let mut message = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
     message.extend([7; 12]);
     let mut attribute = |kind: u16, value: &[u8]| {
@@ -354,7 +361,9 @@ pub(crate) fn binding_request(username: &str, pwd: &str) -> Vec<u8> {
     };
     attribute(0x0006, username.as_bytes());
     attribute(0x802a, &[1; 8]);
-    attribute(0x0025, &[]);
+    if nominates {
+        attribute(0x0025, &[]);
+    }
     let length = u16::try_from(message.len() - 20 + 24).unwrap();
     message[2..4].copy_from_slice(&length.to_be_bytes());
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, pwd.as_bytes());

@@ -34,7 +34,7 @@ fn discarded(world: &mut World, path: Path, mut datagram: Vec<u8>) -> Option<Dis
 fn each_bad_input_has_its_reason_and_the_call_goes_on() {
     let mut world = World::with(25, 1..=3);
     let known = world.clients[&1].path;
-    let wrong_user = binding_request("000300000zabcdefghij:client0001", "wrong");
+    let wrong_user = binding_request("000300000zabcdefghij:client0001", "wrong", true);
     let mut forged = world.clients[&1].check();
     *forged.last_mut().unwrap() ^= 1;
     let rtp = |ssrc: u32, payload_type: u8, mid: &[u8; 3]| {
@@ -212,6 +212,28 @@ fn a_client_that_moves_is_followed() {
     let path = world.clients[&1].path;
     world.node.handle_datagram(path, &mut packet, world.now);
     assert_eq!(world.node.poll_output().unwrap().path, moved);
+}
+
+#[test]
+fn a_pair_in_use_outlives_any_number_of_checks_of_others() {
+    let mut world = World::with(25, 1..=2);
+    let chosen = world.clients[&1].path;
+    for port in 2000..2100 {
+        let mut check = world.clients[&1].other_check();
+        let other = Path {
+            remote: ([172, 16, 0, 9], port).into(),
+            ..chosen
+        };
+        world.node.handle_datagram(other, &mut check, world.now);
+        while world.node.poll_output().is_some() {}
+    }
+    let mut packet = world.packet(1);
+    world.node.handle_datagram(chosen, &mut packet, world.now);
+    assert_eq!(world.node.counters().discarded(Discard::UnknownAddress), 0);
+    assert!(
+        world.node.poll_output().is_some(),
+        "the packet is forwarded"
+    );
 }
 
 #[test]
