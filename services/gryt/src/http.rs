@@ -22,14 +22,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::patient::Patient;
+use crate::places::Places;
+
 /// Connections at once. Beyond it the system's queue fills, and then new ones are refused.
 const MAX_CONNECTIONS: usize = 4_096;
-/// For a handshake, and for a request's head.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections of one address; twice the sockets that signaling lets it have.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 512;
+/// How slow a peer may be.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    answer: Duration::from_secs(15),
+    write: Duration::from_secs(30),
+};
 /// For requests that are being answered at the end.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// After the system refused a connection, usually for want of file descriptors.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// How slow a peer may be.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For a handshake, and for a request's head.
+    head: Duration,
+    /// From a request's head to the head of its answer, its body between them. A WebSocket is
+    /// answered when it opens, and then has its own rules.
+    answer: Duration,
+    /// For a peer that does not read what we write.
+    write: Duration,
+}
 
 /// What is served.
 pub(crate) struct Site {
@@ -40,22 +61,36 @@ pub(crate) struct Site {
 
 /// Serves until `stop`, then lets answers that are under way finish for a moment.
 pub(crate) async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
+    serve_patiently(listener, site, PATIENCE, stop).await;
+}
+
+async fn serve_patiently(
+    listener: TcpListener,
+    site: Site,
+    patience: Patience,
+    stop: CancellationToken,
+) {
     let site = Arc::new(site);
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let all = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS_PER_ADDRESS);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &all) => accepted,
             () = stop.cancelled() => break,
         };
-        let Some((stream, peer, place)) = accepted else {
+        let Some((stream, peer, one_of_all)) = accepted else {
+            continue;
+        };
+        let Some(place) = places.take(peer.ip()) else {
+            tracing::debug!(%peer, "too many connections of one address");
             continue;
         };
         let site = Arc::clone(&site);
         let stop = stop.clone();
         connections.spawn(async move {
-            converse(&site, stream, peer, stop).await;
-            drop(place);
+            converse(&site, stream, peer, patience, stop).await;
+            drop((place, one_of_all));
         });
     }
     drop(listener);
@@ -79,7 +114,13 @@ async fn accept(
     }
 }
 
-async fn converse(site: &Site, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+async fn converse(
+    site: &Site,
+    stream: TcpStream,
+    peer: SocketAddr,
+    patience: Patience,
+    stop: CancellationToken,
+) {
     // Small frames of the socket must not wait for the answer to the one before.
     let _ = stream.set_nodelay(true);
     let Some(tls) = &site.tls else {
@@ -87,24 +128,27 @@ async fn converse(site: &Site, stream: TcpStream, peer: SocketAddr, stop: Cancel
         return answer(
             stream,
             move |request| route(router.clone(), peer, request),
+            patience,
             stop,
         )
         .await;
     };
-    let Ok(Ok(first)) = timeout(PATIENCE, first_byte(&stream)).await else {
+    let Ok(Ok(first)) = timeout(patience.head, first_byte(&stream)).await else {
         return;
     };
     // 22 begins a TLS handshake (RFC 8446 section 5.1); a letter begins a plain request, of a
     // person who typed the address without https.
     if first != 22 {
-        return answer(stream, |request| async move { to_https(&request) }, stop).await;
+        let with = |request| async move { to_https(&request) };
+        return answer(stream, with, patience, stop).await;
     }
-    match timeout(PATIENCE, tls.accept(stream)).await {
+    match timeout(patience.head, tls.accept(stream)).await {
         Ok(Ok(stream)) => {
             let router = site.router.clone();
             answer(
                 stream,
                 move |request| route(router.clone(), peer, request),
+                patience,
                 stop,
             )
             .await;
@@ -120,7 +164,7 @@ async fn first_byte(stream: &TcpStream) -> std::io::Result<u8> {
     Ok(first[0])
 }
 
-async fn answer<S, F, A>(stream: S, with: F, stop: CancellationToken)
+async fn answer<S, F, A>(stream: S, with: F, patience: Patience, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(hyper::Request<Incoming>) -> A,
@@ -128,12 +172,15 @@ where
 {
     let service = service_fn(|request| {
         let response = with(request);
-        async move { Ok::<_, std::convert::Infallible>(response.await) }
+        async move {
+            let response = timeout(patience.answer, response).await;
+            Ok::<_, std::convert::Infallible>(response.unwrap_or_else(|_| too_slow()))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(patience.head)
+        .serve_connection(TokioIo::new(Patient::new(stream, patience.write)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -157,6 +204,12 @@ async fn route(router: Router, peer: SocketAddr, request: hyper::Request<Incomin
     }
 }
 
+/// The rest of the request is not waited for.
+fn too_slow() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::REQUEST_TIMEOUT, close, "That took too long.\n").into_response()
+}
+
 fn to_https<B>(request: &hyper::Request<B>) -> Response {
     let host = request.headers().get(header::HOST);
     let location = host
@@ -169,5 +222,71 @@ fn to_https<B>(request: &hyper::Request<B>) -> Response {
             (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
         }
         None => (StatusCode::BAD_REQUEST, "This is an https server.\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// Far above any answer on a busy machine.
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    async fn connect(router: Router, patience: Patience) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let site = Site { router, tls: None };
+        tokio::spawn(serve_patiently(
+            listener,
+            site,
+            patience,
+            CancellationToken::new(),
+        ));
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn body_that_does_not_come_is_not_waited_for() {
+        let router = Router::new().route("/", post(|body: Bytes| async move { body }));
+        let patience = Patience {
+            head: LONG,
+            answer: SHORT,
+            write: LONG,
+        };
+        let mut slow = connect(router, patience).await;
+        let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 16000\r\n\r\nx";
+        slow.write_all(head).await.unwrap();
+        let mut said = String::new();
+        let ended = timeout(LONG / 4, slow.read_to_string(&mut said)).await;
+        ended.expect("the server closes it").unwrap();
+        assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    }
+
+    #[tokio::test]
+    async fn peer_that_does_not_read_is_cut_off() {
+        const MANY: usize = 64 * 1024 * 1024;
+        let router = Router::new().route("/", get(|| async { vec![0_u8; MANY] }));
+        let patience = Patience {
+            head: LONG,
+            answer: LONG,
+            write: SHORT,
+        };
+        let mut stalled = connect(router, patience).await;
+        stalled
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::time::sleep(SHORT * 20).await;
+        let mut got = Vec::new();
+        // An end or a reset, but not all of it.
+        let _ = timeout(LONG / 4, stalled.read_to_end(&mut got))
+            .await
+            .expect("the server closes it");
+        assert!(got.len() < MANY, "{}", got.len());
     }
 }

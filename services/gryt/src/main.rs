@@ -13,9 +13,13 @@ mod certificate;
 mod clock;
 mod config;
 mod data_dir;
+mod doors;
 mod entropy;
 mod http;
 mod media;
+mod parts;
+mod patient;
+mod places;
 mod run;
 mod tls;
 

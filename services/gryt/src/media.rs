@@ -3,18 +3,23 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gryt_sfu::{Sfu, SfuConfig, StartError};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint, Server};
 use tower::service_fn;
 
+/// Between two looks at whether all workers run.
+const LOOK: Duration = Duration::from_millis(500);
 /// Bytes in flight each way before the writer waits.
 const PIPE_BYTES: usize = 256 * 1024;
 
@@ -38,9 +43,12 @@ pub(crate) fn start(media_port: u16) -> anyhow::Result<Sfu> {
     })
 }
 
-/// Serves the SFU's calls until `stop`, and returns the channel to it. A broken pipe is made anew
-/// at the next call.
-pub(crate) fn connect(sfu: &Sfu, stop: CancellationToken) -> anyhow::Result<Channel> {
+/// Serves the SFU's calls until `stop`, and returns the channel to it and what serves it. A broken
+/// pipe is made anew at the next call.
+pub(crate) fn connect(
+    sfu: &Sfu,
+    stop: CancellationToken,
+) -> anyhow::Result<(Channel, JoinHandle<Result<(), tonic::transport::Error>>)> {
     // One connection at a time is asked for; a second one waits here while the first is taken.
     let (pipes, accepted) = mpsc::channel::<DuplexStream>(1);
     let calls = Server::builder()
@@ -49,11 +57,7 @@ pub(crate) fn connect(sfu: &Sfu, stop: CancellationToken) -> anyhow::Result<Chan
             ReceiverStream::new(accepted).map(Ok::<_, io::Error>),
             stop.cancelled_owned(),
         );
-    tokio::spawn(async move {
-        if let Err(error) = calls.await {
-            tracing::error!(%error, "calls to the media part ended");
-        }
-    });
+    let calls = tokio::spawn(calls);
     let connector = service_fn(move |_| {
         let pipes = pipes.clone();
         async move {
@@ -67,5 +71,30 @@ pub(crate) fn connect(sfu: &Sfu, stop: CancellationToken) -> anyhow::Result<Chan
     });
     // The name is never looked up.
     let endpoint = Endpoint::try_from("http://sfu.in-process").context("name the media part")?;
-    Ok(endpoint.connect_with_connector_lazy(connector))
+    Ok((endpoint.connect_with_connector_lazy(connector), calls))
+}
+
+/// Watches the SFU and its calls until `stop`.
+///
+/// # Errors
+/// They ended earlier.
+pub(crate) async fn watch(
+    sfu: Arc<Sfu>,
+    calls: JoinHandle<Result<(), tonic::transport::Error>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let worker_ended = async {
+        while sfu.is_ready() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Ok(()),
+        ended = calls => {
+            ended.context("serve its calls")?.context("serve its calls")?;
+            Err(anyhow!("its calls are no longer served"))
+        }
+        () = worker_ended => Err(anyhow!("a worker ended")),
+    }
 }

@@ -16,6 +16,7 @@ use gryt_signaling::{
 use gryt_store::{FirstOpen, Server, SqliteStore, Store as _};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{Machine, Reach};
@@ -24,7 +25,8 @@ use crate::certificate::Certificate;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::http::{self, Site};
-use crate::{clock, entropy, media, tls};
+use crate::parts::Parts;
+use crate::{clock, doors, entropy, media, tls};
 
 /// Where the issuer is on the one port.
 const ISSUER_PATH: &str = "/issuer";
@@ -52,14 +54,15 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     let issuer = open_issuer(&config, data, &reach, store.server())?;
     let bus = LocalBus::open(&data.events_db(), &LogEpoch::from_random(entropy::bits()?))
         .context("open the event log")?;
-    let sfu = media::start(config.media_port)?;
+    let sfu = Arc::new(media::start(config.media_port)?);
     // The media part goes last: signaling says goodbye to it.
     let media_stop = CancellationToken::new();
     let mut registry = Registry::default();
     sfu.register(&mut registry);
+    let (media, calls) = media::connect(&sfu, media_stop.clone())?;
     let ports = Ports {
         bus: Arc::new(bus),
-        sfu: media::connect(&sfu, media_stop.clone())?,
+        sfu: media,
         verifier: verifier(&reach, local, certificate.as_ref(), store.server())?,
         store,
         registry,
@@ -68,21 +71,24 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     let router = Router::new()
         .nest(ISSUER_PATH, issuer.router())
         .merge(signaling.router());
+    let media = Arc::clone(&sfu);
     let site = Site {
-        router,
+        router: doors::guard(router, move || media.is_ready()),
         tls: certificate.as_ref().map(tls::acceptor).transpose()?,
     };
 
-    let served = tokio::spawn(http::serve(listener, site, stop.clone()));
-    let background = tokio::spawn(signaling.run(stop.clone()));
+    let mut parts = Parts::new(stop.clone());
+    parts.start("HTTP", http::serve(listener, site, stop.clone()));
+    parts.start("signaling", signaling.run(stop.clone()));
+    let watched = media::watch(Arc::clone(&sfu), calls, stop);
+    parts.start("the media part", watched);
     announce(&reach, certificate.as_ref(), data, &sfu)?;
 
-    for part in [served, background] {
-        part.await.context("serve")?;
-    }
+    let ended = parts.end(gryt_runtime::DEADLINE).await;
     media_stop.cancel();
-    sfu.shutdown().await;
-    Ok(())
+    // After a signal the process has a deadline of its own; after a failure it has only this.
+    let _ = timeout(gryt_runtime::DEADLINE, sfu.shutdown()).await;
+    ended
 }
 
 #[expect(
