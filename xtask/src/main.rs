@@ -9,6 +9,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cache;
 mod command;
 mod count;
@@ -34,6 +35,8 @@ enum Task {
     Up(up::Up),
     /// Runs all tests, or the named stages.
     Test(test::Test),
+    /// Measures the running product; `--json` prints one line of JSON.
+    Bench(bench::Bench),
     /// Takes the pictures of docs/images from the running product.
     Screenshots(screenshots::Screenshots),
 }
@@ -42,6 +45,7 @@ fn main() {
     let ended = match Cli::parse().task {
         Task::Up(up) => up::run(&up),
         Task::Test(test) => test::run(&test),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Screenshots(screenshots) => screenshots::run(&screenshots),
     };
     if let Err(error) = ended {
