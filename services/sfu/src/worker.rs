@@ -33,6 +33,9 @@ const ORDERS_PER_TURN: usize = 8;
 /// How often the kernel is asked for its drops.
 const KERNEL_FIGURES_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A socket that fails for good must not take the whole core.
+const BREATH: Duration = Duration::from_millis(5);
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the shell's one clock on the packet's way"
@@ -60,11 +63,14 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.totals.record(self.node.counters());
                     if !busy {
-                        self.sleep(&mut events);
+                        self.sleep(&mut events, KERNEL_FIGURES_INTERVAL);
                     }
                 }
-                // One sender's ICMP error, or memory pressure: the next call goes on.
-                Err(error) => tracing::debug!(%error, "cannot receive"),
+                // One sender's ICMP error, or memory pressure: the next call mostly goes on.
+                Err(error) => {
+                    tracing::debug!(%error, "cannot receive");
+                    self.sleep(&mut events, BREATH);
+                }
             }
 
             now = clock();
@@ -163,14 +169,12 @@ impl Worker {
     }
 
     /// Sleeps until a datagram, an order or the node's deadline.
-    fn sleep(&mut self, events: &mut mio::Events) {
+    fn sleep(&mut self, events: &mut mio::Events, most: Duration) {
         let timeout = self
             .node
             .poll_timeout()
             .map(|due| due.saturating_duration_since(clock()));
-        let timeout = timeout
-            .unwrap_or(KERNEL_FIGURES_INTERVAL)
-            .min(KERNEL_FIGURES_INTERVAL);
+        let timeout = timeout.unwrap_or(most).min(most);
         match self.poll.poll(events, Some(timeout)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
