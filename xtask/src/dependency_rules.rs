@@ -15,7 +15,8 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("gryt-chat", &["gryt-model"]),
     ("gryt-media", &["gryt-model"]),
     ("gryt-store", &["gryt-model", "gryt-chat"]),
-    ("gryt-bus", &["gryt-model", "gryt-proto"]),
+    // The log is a second SQLite file, written the same way (decision 22).
+    ("gryt-bus", &["gryt-model", "gryt-proto", "gryt-store"]),
     ("gryt-runtime", &[]),
     ("gryt-issuer", &["gryt-model", "gryt-runtime"]),
     (
