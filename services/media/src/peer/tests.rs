@@ -1,3 +1,5 @@
+//! Handshakes of real browsers in every order, losses, ICE rules, garbage: on a virtual clock.
+
 use std::time::{Duration, Instant};
 
 use dimpl::{Dtls, Output};

@@ -1,3 +1,5 @@
+//! The vectors of RFC 3711 and RFC 7714, replays, roll-overs, garbage.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Browsers' real answers, and broken ones.
+
 use proptest::prelude::*;
 
 use super::super::tests::layout;

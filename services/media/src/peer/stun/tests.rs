@@ -1,3 +1,5 @@
+//! The vectors of RFC 5769, and garbage.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
