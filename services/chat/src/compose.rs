@@ -1,6 +1,6 @@
 //! The rules for writing, changing, erasing and reading messages.
 
-use gryt_model::{Channel, ChannelKind, Member, Message, MessageText, Permission};
+use gryt_model::{Channel, ChannelKind, Member, MemberId, Message, MessageText, Permission};
 
 use crate::refusal::Refusal;
 
@@ -40,13 +40,13 @@ pub fn revise(
     trimmed(draft.text)
 }
 
-/// Decides whether `member` may delete this: their own message, or any with the permission to
-/// manage messages.
+/// Decides whether `member` may delete a message of `author`: their own, or any with the
+/// permission to manage messages.
 ///
 /// # Errors
 /// [`Refusal`] if they may not.
-pub fn erase(message: &Message, member: &Member) -> Result<(), Refusal> {
-    if message.author == member.id {
+pub fn erase(author: &MemberId, member: &Member) -> Result<(), Refusal> {
+    if *author == member.id {
         require(member, Permission::Send)
     } else {
         require(member, Permission::ManageMessages)

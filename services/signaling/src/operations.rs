@@ -2,6 +2,9 @@
 //!
 //! Each is: a rule of the domain, then the store, then the bus. What was stored and could not be
 //! published is still there for everyone who reads; a repeated request publishes again.
+//!
+//! What changes something is stored and published by one after the other, so that the last event
+//! says what is stored. New messages, of which there are many, only wait for those.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,12 +14,16 @@ use gryt_model::{AudibleLimit, ChannelId, ChannelName, MessageId, Nonce};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_store::Store;
+use tokio::sync::RwLock;
+use tracing::Instrument as _;
 
 use crate::refusal::Refusal;
 
 mod channels;
 mod members;
 mod messages;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gryt_store::Page as MessagePage;
 
@@ -26,6 +33,8 @@ pub(crate) struct Operations {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     limits: Arc<Mutex<Limits>>,
+    /// Held from the store to the bus: shared by new messages, exclusive for everything else.
+    order: Arc<RwLock<()>>,
 }
 
 /// A message to be sent.
@@ -70,6 +79,7 @@ impl Operations {
             store,
             bus,
             limits: Arc::default(),
+            order: Arc::default(),
         }
     }
 
@@ -80,6 +90,26 @@ impl Operations {
             server_id: server.id.to_string(),
             name: server.name.to_string(),
         }
+    }
+
+    /// Stores and publishes with no other operation between the two.
+    async fn in_order<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.order).write_owned().await;
+        to_the_end(turn, work(self.clone())).await
+    }
+
+    /// Stores and publishes beside others that do the same, and with no [`Self::in_order`] between.
+    async fn side_by_side<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.order).read_owned().await;
+        to_the_end(turn, work(self.clone())).await
     }
 
     async fn publish(&self, event: Kind, audience: Audience) -> Result<(), Refusal> {
@@ -96,6 +126,21 @@ impl Operations {
             .map(drop)
             .map_err(|error| Refusal::internal("publish an event", &error))
     }
+}
+
+/// Goes on even if the caller goes away: what was stored is to be published.
+async fn to_the_end<T: Send + 'static>(
+    turn: impl Send + 'static,
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let work = async move {
+        let outcome = work.await;
+        drop(turn);
+        outcome
+    };
+    tokio::spawn(work.in_current_span())
+        .await
+        .unwrap_or_else(|error| Err(Refusal::internal("finish an operation", &error)))
 }
 
 /// Says that storage failed.

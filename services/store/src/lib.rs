@@ -129,6 +129,13 @@ pub trait Messages: Debug + Send + Sync + 'static {
     /// [`Error`] if the storage cannot be read.
     async fn message(&self, channel: &ChannelId, id: MessageId) -> Result<Option<Message>, Error>;
 
+    /// Who wrote a message, also one that has been deleted; `None` if there never was such a message
+    /// in the channel.
+    ///
+    /// # Errors
+    /// [`Error`] if the storage cannot be read.
+    async fn author(&self, channel: &ChannelId, id: MessageId) -> Result<Option<MemberId>, Error>;
+
     /// Reads up to `limit` messages with ids below `before`, the newest of them; without `before`
     /// the newest of all. An unknown channel has no messages.
     ///

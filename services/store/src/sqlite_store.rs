@@ -165,6 +165,12 @@ impl Messages for SqliteStore {
         self.database.read(work).await
     }
 
+    async fn author(&self, channel: &ChannelId, id: MessageId) -> Result<Option<MemberId>, Error> {
+        let channel = channel.clone();
+        let work = move |connection: &Connection| messages::author(connection, &channel, id);
+        self.database.read(work).await
+    }
+
     async fn messages(
         &self,
         channel: &ChannelId,

@@ -122,9 +122,9 @@ fn others_messages_are_erased_from_moderator_on() {
     let author = member(1, Role::Member);
     let message = message_by(&author);
 
-    assert_eq!(erase(&message, &author), Ok(()));
+    assert_eq!(erase(&message.author, &author), Ok(()));
     for role in ROLES {
-        let outcome = erase(&message, &member(2, role));
+        let outcome = erase(&message.author, &member(2, role));
         assert_eq!(outcome.is_ok(), role >= Role::Moderator, "{role:?}");
     }
 }

@@ -42,13 +42,16 @@ impl Operations {
             name,
             kind,
         };
-        let channel = self.store.create_channel(new).await.map_err(storage)?;
-        self.publish(
-            Kind::ChannelCreated(convert::channel(&channel)),
-            Audience::Channel(channel.id.clone()),
-        )
-        .await?;
-        Ok(channel)
+        self.in_order(|this| async move {
+            let channel = this.store.create_channel(new).await.map_err(storage)?;
+            this.publish(
+                Kind::ChannelCreated(convert::channel(&channel)),
+                Audience::Channel(channel.id.clone()),
+            )
+            .await?;
+            Ok(channel)
+        })
+        .await
     }
 
     /// Renames a channel or changes its audible limit.
@@ -70,14 +73,17 @@ impl Operations {
             name,
             audible_limit,
         };
-        let changed = self.store.update_channel(&id, change).await;
-        let channel = changed.map_err(storage)?.ok_or_else(unknown_channel)?;
-        self.publish(
-            Kind::ChannelUpdated(convert::channel(&channel)),
-            Audience::Channel(id),
-        )
-        .await?;
-        Ok(channel)
+        self.in_order(|this| async move {
+            let changed = this.store.update_channel(&id, change).await;
+            let channel = changed.map_err(storage)?.ok_or_else(unknown_channel)?;
+            this.publish(
+                Kind::ChannelUpdated(convert::channel(&channel)),
+                Audience::Channel(id),
+            )
+            .await?;
+            Ok(channel)
+        })
+        .await
     }
 
     /// Deletes a channel with its messages; the room in it is closed by the event.
@@ -87,14 +93,18 @@ impl Operations {
         id: &ChannelId,
     ) -> Result<(), Refusal> {
         require(actor, Permission::ManageChannels)?;
-        if !self.store.delete_channel(id).await.map_err(storage)? {
-            return Err(unknown_channel());
-        }
-        let event = wire::ChannelDeleted {
-            channel_id: id.to_string(),
-        };
-        self.publish(Kind::ChannelDeleted(event), Audience::Channel(id.clone()))
-            .await
+        let id = id.clone();
+        self.in_order(|this| async move {
+            if !this.store.delete_channel(&id).await.map_err(storage)? {
+                return Err(unknown_channel());
+            }
+            let event = wire::ChannelDeleted {
+                channel_id: id.to_string(),
+            };
+            this.publish(Kind::ChannelDeleted(event), Audience::Channel(id))
+                .await
+        })
+        .await
     }
 
     pub(super) async fn channel(&self, id: &ChannelId) -> Result<Channel, Refusal> {

@@ -19,10 +19,17 @@ impl Operations {
             .sign_in(&claims.user, claims.name.clone(), fresh)
             .await
             .map_err(storage)?;
-        if signed_in.created || signed_in.renamed {
-            self.tell_member(&signed_in.member).await?;
+        if !signed_in.created && !signed_in.renamed {
+            return Ok(signed_in.member);
         }
-        Ok(signed_in.member)
+        let id = signed_in.member.id;
+        self.in_order(|this| async move {
+            // As they are by now: since the sign-in they may have been muted.
+            let member = this.member(&id).await?;
+            this.tell_member(&member).await?;
+            Ok(member)
+        })
+        .await
     }
 
     /// A member as stored.
@@ -52,10 +59,13 @@ impl Operations {
                 "Only members of a lower role can be muted.",
             ));
         }
-        let changed = self.store.set_server_muted(&target.id, muted).await;
-        let member = changed.map_err(storage)?.ok_or_else(unknown_member)?;
-        self.tell_member(&member).await?;
-        Ok(member)
+        self.in_order(|this| async move {
+            let changed = this.store.set_server_muted(&target.id, muted).await;
+            let member = changed.map_err(storage)?.ok_or_else(unknown_member)?;
+            this.tell_member(&member).await?;
+            Ok(member)
+        })
+        .await
     }
 
     async fn tell_member(&self, member: &Member) -> Result<(), Refusal> {

@@ -43,30 +43,41 @@ impl Operations {
             nonce,
             unix_ms: clock::unix_ms(),
         };
-        let appended = self.store.append_message(new).await.map_err(storage)?;
-        let message = match appended {
-            // A repetition may mean that the process died between writing and publishing.
-            Appended::New(message) | Appended::Repeated(message) => message,
-            Appended::RepeatedDeleted(_) => {
-                return Err(Refusal::new(
-                    Reason::UnknownMessage,
-                    "The message was sent and has been deleted since.",
-                ));
+        let append = |this: Self| async move {
+            let appended = this.store.append_message(new).await.map_err(storage)?;
+            if let Appended::New(message) = &appended {
+                this.tell_created(message).await?;
             }
-            Appended::NonceReused => {
-                return Err(Refusal::new(
-                    Reason::NonceReused,
-                    "The nonce was used for another message.",
-                ));
-            }
-            Appended::UnknownChannel => return Err(unknown_channel()),
+            Ok(appended)
         };
-        self.publish(
-            Kind::MessageCreated(convert::message(&message)),
-            Audience::Channel(channel),
-        )
-        .await?;
-        Ok(message)
+        match self.side_by_side(append).await? {
+            Appended::New(message) => Ok(message),
+            // Maybe the process died between writing and publishing.
+            Appended::Repeated(message) => self.tell_again(message).await,
+            Appended::RepeatedDeleted(_) => Err(deleted_since()),
+            Appended::NonceReused => Err(Refusal::new(
+                Reason::NonceReused,
+                "The nonce was used for another message.",
+            )),
+            Appended::UnknownChannel => Err(unknown_channel()),
+        }
+    }
+
+    /// Publishes a message once more, unless it has been deleted: that must stay its last event.
+    async fn tell_again(&self, message: Message) -> Result<Message, Refusal> {
+        self.in_order(|this| async move {
+            let found = this.store.message(&message.channel, message.id).await;
+            let message = found.map_err(storage)?.ok_or_else(deleted_since)?;
+            this.tell_created(&message).await?;
+            Ok(message)
+        })
+        .await
+    }
+
+    async fn tell_created(&self, message: &Message) -> Result<(), Refusal> {
+        let event = Kind::MessageCreated(convert::message(message));
+        self.publish(event, Audience::Channel(message.channel.clone()))
+            .await
     }
 
     /// Replaces the text of an own message.
@@ -94,17 +105,21 @@ impl Operations {
             text,
             unix_ms: clock::unix_ms(),
         };
-        let edited = self.store.edit_message(edit).await.map_err(storage)?;
-        let message = edited.ok_or_else(unknown_message)?;
-        self.publish(
-            Kind::MessageEdited(convert::message(&message)),
-            Audience::Channel(channel),
-        )
-        .await?;
-        Ok(message)
+        self.in_order(|this| async move {
+            let edited = this.store.edit_message(edit).await.map_err(storage)?;
+            let message = edited.ok_or_else(unknown_message)?;
+            this.publish(
+                Kind::MessageEdited(convert::message(&message)),
+                Audience::Channel(channel),
+            )
+            .await?;
+            Ok(message)
+        })
+        .await
     }
 
-    /// Deletes an own message, or anybody's with the permission.
+    /// Deletes an own message, or anybody's with the permission. One that is deleted already is
+    /// told once more: maybe the process died between writing and publishing.
     pub(crate) async fn delete_message(
         &self,
         actor: &Member,
@@ -113,20 +128,20 @@ impl Operations {
     ) -> Result<(), Refusal> {
         self.take(actor, Act::Delete)?;
         self.channel(channel).await?;
-        let message = self.message(channel, id).await?;
-        gryt_chat::erase(&message, actor)?;
-        let deleted = self.store.delete_message(channel, id).await;
-        if !deleted.map_err(storage)? {
-            return Err(unknown_message());
-        }
-        let event = wire::MessageDeleted {
-            channel_id: channel.to_string(),
-            message_id: id.get(),
-        };
-        self.publish(
-            Kind::MessageDeleted(event),
-            Audience::Channel(channel.clone()),
-        )
+        let author = self.store.author(channel, id).await.map_err(storage)?;
+        gryt_chat::erase(&author.ok_or_else(unknown_message)?, actor)?;
+        let channel = channel.clone();
+        self.in_order(|this| async move {
+            // Whether it was there still makes no difference.
+            let deleted = this.store.delete_message(&channel, id).await;
+            deleted.map_err(storage)?;
+            let event = wire::MessageDeleted {
+                channel_id: channel.to_string(),
+                message_id: id.get(),
+            };
+            this.publish(Kind::MessageDeleted(event), Audience::Channel(channel))
+                .await
+        })
         .await
     }
 
@@ -162,6 +177,13 @@ impl Operations {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(limits.take(&actor.id, act, clock::now())?)
     }
+}
+
+fn deleted_since() -> Refusal {
+    Refusal::new(
+        Reason::UnknownMessage,
+        "The message was sent and has been deleted since.",
+    )
 }
 
 fn unknown_message() -> Refusal {

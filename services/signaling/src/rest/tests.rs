@@ -248,7 +248,9 @@ async fn message_is_sent_read_edited_and_deleted_and_the_socket_hears_of_it() {
     let again = api
         .ask("ann", "DELETE", &message_path(&message), None)
         .await;
-    check_refused(&again, StatusCode::NOT_FOUND, "UNKNOWN_MESSAGE");
+    // The first answer, or even its event, may have been lost.
+    assert_eq!(again.status, StatusCode::NO_CONTENT);
+    assert!(matches!(api.next_event().await, Event::MessageDeleted(_)));
 }
 
 #[tokio::test]

@@ -101,7 +101,8 @@ async fn only_the_author_edits_and_moderators_delete() {
     let edited = sent(bob.ask(edit(&by_bob, "better")).await);
     assert!(edited.edited_at_ms > 0);
     owner.done(delete(&by_bob)).await;
-    assert_eq!(owner.refused(delete(&by_bob)).await, Reason::UnknownMessage);
+    // Once more is no error: the first reply may have been lost.
+    owner.done(delete(&by_bob)).await;
     assert_eq!(history(&mut bob, &general).await, ["mine"]);
     let better = bob
         .event(|event| match event {

@@ -111,6 +111,17 @@ pub(super) fn find(
         .optional()
 }
 
+pub(super) fn author(
+    connection: &Connection,
+    channel: &ChannelId,
+    id: MessageId,
+) -> rusqlite::Result<Option<MemberId>> {
+    connection
+        .prepare_cached("SELECT author FROM messages WHERE channel = ?1 AND id = ?2")?
+        .query_row((channel.as_str(), id_column(id)), |row| parse(row, 0))
+        .optional()
+}
+
 pub(super) fn page(
     connection: &Connection,
     channel: &ChannelId,

@@ -245,6 +245,8 @@ pub(crate) async fn deleted_message_is_gone(store: Arc<dyn Store>) {
     assert!(!store.delete_message(&channel(1), message.id).await.unwrap());
     let found = store.message(&channel(1), message.id).await.unwrap();
     assert_eq!(found, None);
+    let author = store.author(&channel(1), message.id).await.unwrap();
+    assert_eq!(author, Some(message.author));
     let edit = MessageEdit {
         channel: channel(1),
         id: message.id,
