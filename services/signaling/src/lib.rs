@@ -15,6 +15,7 @@ use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
 use gryt_store::{NewChannel, Store};
 use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -152,9 +153,13 @@ impl Signaling {
             .fallback_service(any(web_client::serve))
     }
 
-    /// Runs what works in the background, until `stop`. Then every socket is told that the server
-    /// goes away.
-    pub async fn run(self, stop: CancellationToken) {
+    /// Runs what works in the background, until `stop` or until a part of it ends by itself. Then
+    /// every socket is told that the server goes away.
+    ///
+    /// # Errors
+    /// [`RunError`] if a part ended before `stop`: the server is not ready any more and cannot
+    /// become so again. The process is to be started anew.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self {
             shared,
             readiness,
@@ -170,22 +175,50 @@ impl Signaling {
             live: Arc::clone(&shared.live),
             voice: shared.voice.clone(),
         };
-        let fanout = tokio::spawn(fanout.run(end.clone()));
-        let rooms = tokio::spawn(keeper.run(end.clone()));
-        let watch = tokio::spawn(voice::watch(node, shared.voice.clone(), end.clone()));
+        let watch = voice::watch(node, shared.voice.clone(), end.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(named("fan-out", fanout.run(end.clone())));
+        tasks.spawn(named("rooms", keeper.run(end.clone())));
+        tasks.spawn(named("watch", watch));
         readiness.set_ready();
 
-        stop.cancelled().await;
-        readiness.set_unready("stopping");
+        let outcome = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = tasks.join_next() => Err(match ended {
+                Ok(task) => RunError::Ended(task),
+                Err(error) => RunError::Panicked(error),
+            }),
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "signaling cannot go on");
+        }
+        readiness.set_unready(outcome.as_ref().map_or("failed", |()| "stopping"));
         shared.stopping.cancel();
         shared.live.wait_until_empty(FAREWELL).await;
         end.cancel();
-        for task in [fanout, rooms, watch] {
-            if let Err(error) = task.await {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
                 tracing::error!(%error, "a background task did not end well");
             }
         }
+        outcome
     }
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+/// Why signaling stopped without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A background task saw something that it cannot go on without, and logged it.
+    #[error("the background task `{0}` ended")]
+    Ended(&'static str),
+    /// A background task has a bug.
+    #[error("a background task panicked")]
+    Panicked(#[source] tokio::task::JoinError),
 }
 
 /// The channels of a new server: a place to write and a place to talk.

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail like tests, and events that a test does not wait for pass by"
 )]
 
+mod background;
 mod chat;
 mod client;
 mod doors;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use gryt_bus::{LocalBus, LogEpoch};
 use gryt_model::ServerId;
-use gryt_signaling::{Limits, OriginPolicy, Ports, Signaling, SignalingConfig, first_channels};
+use gryt_signaling::{
+    Limits, OriginPolicy, Ports, RunError, Signaling, SignalingConfig, first_channels,
+};
 use gryt_store::{FirstOpen, Server, SqliteStore};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
@@ -25,7 +27,7 @@ pub(crate) struct World {
     folder: TempDir,
     limits: Limits,
     stop: CancellationToken,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), RunError>>,
     serving: JoinHandle<()>,
 }
 
@@ -71,7 +73,7 @@ impl World {
     /// Tells the server to stop and waits until its background work has ended.
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
-        (&mut self.running).await.unwrap();
+        (&mut self.running).await.unwrap().unwrap();
         self.serving.abort();
     }
 
@@ -126,7 +128,28 @@ async fn serve(
     sfu: tonic::transport::Channel,
     limits: Limits,
     stop: &CancellationToken,
-) -> (SocketAddr, JoinHandle<()>, JoinHandle<()>) {
+) -> (SocketAddr, JoinHandle<Result<(), RunError>>, JoinHandle<()>) {
+    let store = store(folder);
+    let epoch = LogEpoch::from_random([9; 16]);
+    let bus = LocalBus::open(&folder.join("log.sqlite"), &epoch).unwrap();
+    let ports = Ports {
+        store: Arc::new(store),
+        bus: Arc::new(bus),
+        sfu,
+        verifier: issuer.verifier(server_id().as_str()),
+        registry: Registry::default(),
+    };
+    let signaling = Signaling::new(config(limits), ports);
+    let router = signaling.router();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let running = tokio::spawn(signaling.run(stop.clone()));
+    (address, running, serving)
+}
+
+pub(crate) fn store(folder: &Path) -> SqliteStore {
     let first = FirstOpen {
         server: Server {
             id: server_id(),
@@ -134,10 +157,11 @@ async fn serve(
         },
         channels: first_channels().unwrap(),
     };
-    let store = SqliteStore::open(&folder.join("store.sqlite"), first).unwrap();
-    let epoch = LogEpoch::from_random([9; 16]);
-    let bus = LocalBus::open(&folder.join("log.sqlite"), &epoch).unwrap();
-    let config = SignalingConfig {
+    SqliteStore::open(&folder.join("store.sqlite"), first).unwrap()
+}
+
+pub(crate) fn config(limits: Limits) -> SignalingConfig {
+    SignalingConfig {
         socket_url: "/ws".to_owned(),
         issuer_url: "/issuer".to_owned(),
         client_id: "gryt-web".to_owned(),
@@ -147,20 +171,5 @@ async fn serve(
             loopback_allowed: true,
         },
         limits,
-    };
-    let ports = Ports {
-        store: Arc::new(store),
-        bus: Arc::new(bus),
-        sfu,
-        verifier: issuer.verifier(server_id().as_str()),
-        registry: Registry::default(),
-    };
-    let signaling = Signaling::new(config, ports);
-    let router = signaling.router();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    let running = tokio::spawn(signaling.run(stop.clone()));
-    (address, running, serving)
+    }
 }
