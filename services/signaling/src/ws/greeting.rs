@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use gryt_bus::{Cursor, Replay};
-use gryt_model::{Member, SessionId};
+use gryt_model::{InvalidId, Member, SessionId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 
@@ -38,6 +38,12 @@ impl Session {
                 "The client is too old. Please reload.",
             ));
         }
+        let older = if session_id.is_empty() {
+            None
+        } else {
+            let id: Result<SessionId, InvalidId> = session_id.parse();
+            Some(id.map_err(|error| Refusal::malformed(error.to_string()))?)
+        };
         let me = self.shared.operations.sign_in(&self.claims).await?;
         let board = self
             .shared
@@ -46,7 +52,9 @@ impl Session {
         self.greeted = true;
         let me = self.shared.operations.member(&me.id).await?;
         self.shared.live.refresh(&self.id, me.clone());
-        self.take_over(&session_id, &me).await?;
+        if let Some(older) = older {
+            self.take_over(older, &me).await?;
+        }
 
         let resumed = match &resume {
             Some(cursor) => self.may_resume(&cursor.into()).await?,
@@ -100,6 +108,7 @@ impl Session {
                 }
             }
         }
+        self.outbox.wait_until_taken().await;
         self.outbox.release(cursor.event_id.0);
     }
 
@@ -127,13 +136,7 @@ impl Session {
 
     /// Goes on for an older session of the same member: its place in a room moves here, and its
     /// socket, which may hang half-dead for minutes, ends.
-    async fn take_over(&self, session_id: &str, me: &Member) -> Result<(), Refusal> {
-        if session_id.is_empty() {
-            return Ok(());
-        }
-        let from: SessionId = session_id
-            .parse()
-            .map_err(|error: gryt_model::InvalidId| Refusal::malformed(error.to_string()))?;
+    async fn take_over(&self, from: SessionId, me: &Member) -> Result<(), Refusal> {
         let shared: &crate::shared::Shared = &self.shared;
         shared
             .voice

@@ -1,4 +1,5 @@
-//! What waits for a client to take it. Bounded in frames and bytes; a client that lets it fill up
+//! What waits for a client to take it. Bounded in frames and bytes, and what a replay holds back is
+//! bounded once more by the same; a client that lets it fill up
 //! is told `SLOW_CONSUMER` and loses the rest, because it can resume.
 
 use std::collections::VecDeque;
@@ -52,10 +53,9 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct State {
-    ready: VecDeque<Bytes>,
+    ready: Frames,
     /// Events that came while the session was still replaying; `None` once released.
-    held: Option<VecDeque<(u64, Bytes)>>,
-    bytes: usize,
+    held: Option<Frames>,
     end: Option<End>,
 }
 
@@ -65,9 +65,27 @@ enum End {
     Hangup,
 }
 
-impl State {
-    fn frames(&self) -> usize {
-        self.ready.len() + self.held.as_ref().map_or(0, VecDeque::len)
+/// Frames with their event ids, 0 for those that are no durable events.
+#[derive(Debug, Default)]
+struct Frames {
+    queue: VecDeque<(u64, Bytes)>,
+    bytes: usize,
+}
+
+impl Frames {
+    fn has_room(&self, frame: &Bytes, bounds: Bounds) -> bool {
+        self.queue.len() < bounds.frames && self.bytes + frame.len() <= bounds.bytes
+    }
+
+    fn put(&mut self, event_id: u64, frame: Bytes) {
+        self.bytes += frame.len();
+        self.queue.push_back((event_id, frame));
+    }
+
+    fn take(&mut self) -> Option<(u64, Bytes)> {
+        let taken = self.queue.pop_front()?;
+        self.bytes -= taken.1.len();
+        Some(taken)
     }
 }
 
@@ -77,7 +95,7 @@ impl Outbox {
         Self {
             bounds,
             state: Mutex::new(State {
-                held: Some(VecDeque::new()),
+                held: Some(Frames::default()),
                 ..State::default()
             }),
             filled: Notify::new(),
@@ -88,25 +106,24 @@ impl Outbox {
 
     /// Puts in a reply, or an event of the replay.
     pub(crate) fn push(&self, frame: Bytes) {
-        self.add(frame, |state, frame| state.ready.push_back(frame));
+        self.add(0, frame, |state| &mut state.ready);
     }
 
     /// Puts in an event of the fan-out.
     pub(crate) fn push_event(&self, event_id: u64, frame: Bytes) {
-        self.add(frame, |state, frame| match &mut state.held {
-            Some(held) => held.push_back((event_id, frame)),
-            None => state.ready.push_back(frame),
+        self.add(event_id, frame, |state| match &mut state.held {
+            Some(held) => held,
+            None => &mut state.ready,
         });
     }
 
     /// Lets go of the held events, without those that the replay up to `replayed` has brought.
     pub(crate) fn release(&self, replayed: u64) {
         let mut state = self.lock();
-        for (event_id, frame) in state.held.take().into_iter().flatten() {
+        let mut held = state.held.take().unwrap_or_default();
+        while let Some((event_id, frame)) = held.take() {
             if event_id == 0 || event_id > replayed {
-                state.ready.push_back(frame);
-            } else {
-                state.bytes -= frame.len();
+                state.ready.put(event_id, frame);
             }
         }
         drop(state);
@@ -114,13 +131,22 @@ impl Outbox {
     }
 
     /// Waits until half of it is free, or it has ended. For replays, which are as long as they are.
+    /// Held events do not count: they leave only after the replay.
     pub(crate) async fn wait_for_room(&self) {
+        self.wait_for(self.bounds.frames / 2, self.bounds.bytes / 2)
+            .await;
+    }
+
+    /// Waits until the client has taken the replay, or it has ended: the held events need the room.
+    pub(crate) async fn wait_until_taken(&self) {
+        self.wait_for(0, 0).await;
+    }
+
+    async fn wait_for(&self, frames: usize, bytes: usize) {
         loop {
             {
-                let state = self.lock();
-                let low = state.frames() <= self.bounds.frames / 2
-                    && state.bytes <= self.bounds.bytes / 2;
-                if low || state.end.is_some() {
+                let State { ready, end, .. } = &*self.lock();
+                if (ready.queue.len() <= frames && ready.bytes <= bytes) || end.is_some() {
                     return;
                 }
             }
@@ -161,8 +187,7 @@ impl Outbox {
 
     fn take(&self) -> Option<Outgoing> {
         let mut state = self.lock();
-        if let Some(frame) = state.ready.pop_front() {
-            state.bytes -= frame.len();
+        if let Some((_, frame)) = state.ready.take() {
             return Some(Outgoing::Frame(frame));
         }
         state.end.map(|end| match end {
@@ -171,14 +196,13 @@ impl Outbox {
         })
     }
 
-    fn add(&self, frame: Bytes, put: impl FnOnce(&mut State, Bytes)) {
+    fn add(&self, event_id: u64, frame: Bytes, queue: impl FnOnce(&mut State) -> &mut Frames) {
         let mut state = self.lock();
         if state.end.is_some() {
             return;
         }
-        let full =
-            state.frames() >= self.bounds.frames || state.bytes + frame.len() > self.bounds.bytes;
-        if full {
+        let frames = queue(&mut state);
+        if !frames.has_room(&frame, self.bounds) {
             *state = State {
                 end: Some(End::Farewell(SLOW)),
                 ..State::default()
@@ -187,8 +211,7 @@ impl Outbox {
             self.announce_end();
             return;
         }
-        state.bytes += frame.len();
-        put(&mut state, frame);
+        frames.put(event_id, frame);
         drop(state);
         self.filled.notify_one();
     }
@@ -250,6 +273,26 @@ mod tests {
             };
             assert_eq!(farewell.reason, Reason::SlowConsumer);
         }
+    }
+
+    #[tokio::test]
+    async fn held_events_take_no_room_from_the_replay() {
+        let outbox = outbox(4, 1000);
+        for _ in 0..4 {
+            outbox.push_event(0, "live".into());
+        }
+        let replay = async {
+            for _ in 0..3 {
+                outbox.wait_for_room().await;
+                outbox.push("replayed".into());
+            }
+            outbox.wait_until_taken().await;
+            outbox.release(0);
+        };
+        let longest = std::time::Duration::from_secs(5);
+        let both = async { tokio::join!(replay, frames(&outbox, 7)).1 };
+        let got = tokio::time::timeout(longest, both).await.unwrap();
+        assert_eq!(got[..4], ["replayed", "replayed", "replayed", "live"]);
     }
 
     #[tokio::test]

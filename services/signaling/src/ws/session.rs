@@ -41,7 +41,7 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) claims: Claims,
-    /// Whether `Hello` was answered with `Welcome`.
+    /// Whether `Hello` let it into the fan-out. Without a `Welcome` then, it ends.
     pub(super) greeted: bool,
     /// What is to be replayed once `Welcome` is out.
     pub(super) replay_after: Option<gryt_bus::Cursor>,
@@ -53,6 +53,12 @@ pub(super) struct Session {
 
 /// Slack for a ping that is on its way.
 const PING_SLACK: Duration = Duration::from_secs(1);
+
+/// When the server stops.
+const GOING_AWAY: Farewell = Farewell {
+    reason: Reason::GoingAway,
+    message: "The server is going away.",
+};
 
 /// Serves a socket until it ends.
 pub(super) async fn run(socket: WebSocket, shared: Arc<Shared>, admission: Admission) {
@@ -102,13 +108,20 @@ impl Session {
             tokio::select! {
                 biased;
                 () = outbox.ended() => break,
-                () = stopping.cancelled() => outbox.end(Farewell {
-                    reason: Reason::GoingAway,
-                    message: "The server is going away.",
-                }),
+                () = stopping.cancelled() => outbox.end(GOING_AWAY),
                 () = tokio::time::sleep_until(due.into()) => outbox.end(farewell),
                 frame = frames.next() => match frame {
-                    Some(Ok(Message::Binary(frame))) => self.receive(&frame).await,
+                    Some(Ok(Message::Binary(frame))) => {
+                        let (due, farewell) = self.latest_end();
+                        // What takes long, such as a slow SFU, must not keep the socket.
+                        tokio::select! {
+                            biased;
+                            () = outbox.ended() => {}
+                            () = stopping.cancelled() => outbox.end(GOING_AWAY),
+                            () = tokio::time::sleep_until(due.into()) => outbox.end(farewell),
+                            () = self.receive(&frame) => {}
+                        }
+                    }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Text(_))) => outbox.end(malformed("Frames are binary.")),
                     // A connection that broke off comes as an error, too: its goodbye is lost.
@@ -135,27 +148,30 @@ impl Session {
         } else {
             self.began_at + limits.hello_timeout
         };
-        let deadlines = [
-            (idle, silent),
-            (
-                self.token_ends_at,
-                Farewell {
-                    reason: Reason::TokenExpired,
-                    message: "The token has run out.",
-                },
-            ),
-            (
-                self.began_at + limits.session_timeout,
-                Farewell {
-                    reason: Reason::GoingAway,
-                    message: "The session is as old as it may get. Resume.",
-                },
-            ),
-        ];
-        deadlines
-            .into_iter()
-            .min_by_key(|(at, _)| *at)
-            .unwrap_or((idle, silent))
+        let latest = self.latest_end();
+        if idle < latest.0 {
+            (idle, silent)
+        } else {
+            latest
+        }
+    }
+
+    /// The time at which the session ends whatever its client does, and why.
+    fn latest_end(&self) -> (Instant, Farewell) {
+        let old_at = self.began_at + self.shared.limits.session_timeout;
+        if self.token_ends_at <= old_at {
+            let expired = Farewell {
+                reason: Reason::TokenExpired,
+                message: "The token has run out.",
+            };
+            (self.token_ends_at, expired)
+        } else {
+            let old = Farewell {
+                reason: Reason::GoingAway,
+                message: "The session is as old as it may get. Resume.",
+            };
+            (old_at, old)
+        }
     }
 
     async fn receive(&mut self, frame: &Bytes) {
@@ -177,6 +193,7 @@ impl Session {
             request,
         } = frame;
         let kind = RequestKind::from(request.as_ref());
+        let was_greeted = self.greeted;
         let outcome = match self.requests.take(now) {
             Err(retry_after) => Err(Refusal::rate_limited(retry_after)),
             Ok(()) if request_id == 0 => Err(Refusal::malformed("A request has an id above 0.")),
@@ -197,6 +214,12 @@ impl Session {
             self.outbox.end(Farewell {
                 reason: Reason::ClientTooOld,
                 message: "Please reload.",
+            });
+        }
+        if refused.is_some() && self.greeted != was_greeted {
+            self.outbox.end(Farewell {
+                reason: Reason::GoingAway,
+                message: "The session could not be begun. Try again.",
             });
         }
         self.replay().await;

@@ -320,3 +320,39 @@ async fn everyone_is_told_when_the_server_goes_away() {
     let (ended, ()) = tokio::join!(client.end(), world.stop());
     assert_eq!(ended, (Reason::GoingAway, 4023));
 }
+
+#[tokio::test]
+async fn hello_with_a_bad_session_id_leaves_nothing_behind() {
+    let world = World::start().await;
+    let mut client = Client::with_token(&world, &world.token("ada")).await;
+    let bad = Request::Hello(wire::Hello {
+        protocol_version: 1,
+        resume: None,
+        session_id: "not an id".to_owned(),
+    });
+
+    assert_eq!(client.refused(bad).await, Reason::Malformed);
+
+    assert_eq!(client.refused(ping()).await, Reason::HelloRequired);
+    client.hello(None, "").await;
+}
+
+#[tokio::test]
+async fn join_that_the_sfu_does_not_answer_does_not_hold_up_the_goodbye() {
+    let mut world = World::start().await;
+    let (mut ada, welcome) = Client::enter(&world, "ada").await;
+    world.sfu.hang();
+    ada.send(Request::JoinVoice(wire::JoinVoice {
+        channel_id: channel(&welcome, ChannelKind::Voice),
+        ..wire::JoinVoice::default()
+    }))
+    .await;
+    world
+        .until("the SFU is asked", |world| !world.sfu.calls().is_empty())
+        .await;
+
+    world.stop().await;
+
+    let goodbye = tokio::time::timeout(Duration::from_secs(1), ada.end()).await;
+    assert_eq!(goodbye.unwrap(), (Reason::GoingAway, 4023));
+}

@@ -27,6 +27,8 @@ struct State {
     watchers: Vec<Watcher>,
     watches: usize,
     refusal: Option<wire::Refusal>,
+    /// Whether seats get no answer.
+    hangs: bool,
     /// The revision beyond 1 whose answer is taken.
     revision: u32,
 }
@@ -62,6 +64,11 @@ impl Sfu {
     /// From now on every seat is refused.
     pub(crate) fn refuse_seats(&self, refusal: wire::Refusal) {
         self.lock().refusal = Some(refusal);
+    }
+
+    /// From now on no seat gets an answer.
+    pub(crate) fn hang(&self) {
+        self.lock().hangs = true;
     }
 
     /// From now on answers to this revision are taken.
@@ -139,6 +146,10 @@ impl SfuService for Sfu {
     ) -> Result<Response<wire::SeatResponse>, Status> {
         let request = request.into_inner();
         self.record(Call::Seat(request.clone()));
+        let hangs = self.lock().hangs;
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.lock();
         let outcome = match state.refusal {
             Some(refusal) => wire::seat_response::Outcome::Refused(wire::Refused {
