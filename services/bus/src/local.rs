@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gryt_proto::client::v1 as wire;
 use gryt_store::sqlite::Database;
-use prost::Message as _;
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
@@ -50,13 +49,12 @@ impl LocalBus {
 impl Bus for LocalBus {
     async fn publish(&self, event: DurableEvent) -> Result<EventId, Error> {
         let DurableEvent { event, audience } = event;
-        let bytes = wire::Event {
+        let logged = wire::Event {
             event_id: 0,
             ..event.clone()
-        }
-        .encode_to_vec();
+        };
         let wanted = audience.clone();
-        let append = move |connection: &Connection| log::append(connection, &audience, &bytes);
+        let append = move |connection: &Connection| log::append(connection, &audience, &logged);
         let subscribers = self.subscribers.clone();
         // On the log's thread, so that the order of deliveries is the order of ids, and so that an
         // event that is in the log is delivered even if the publisher is gone.

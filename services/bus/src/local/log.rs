@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use gryt_proto::client::v1 as wire;
+use gryt_proto::client::v1::event::Event as Kind;
 use gryt_store::sqlite::Schema;
 use prost::Message as _;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use super::LocalBus;
 use crate::{Audience, Delivery, EventId, LogEpoch, Replay};
 
-pub(super) const SCHEMA: Schema = Schema(&[include_str!("schema_1.sql")]);
+pub(super) const SCHEMA: Schema =
+    Schema(&[include_str!("schema_1.sql"), include_str!("schema_2.sql")]);
 
 /// Returns the log's epoch; writes `fresh` if the log is new.
 pub(super) fn prepare(connection: &Connection, fresh: &LogEpoch) -> rusqlite::Result<LogEpoch> {
@@ -30,21 +32,61 @@ pub(super) fn prepare(connection: &Connection, fresh: &LogEpoch) -> rusqlite::Re
     Ok(fresh.clone())
 }
 
-/// Writes an event under the next id and drops the one that is too old by it.
+/// Writes an event under the next id and drops the one that is too old by it. What was deleted is
+/// gone from here, too: the text in earlier events is emptied.
 pub(super) fn append(
     connection: &Connection,
     audience: &Audience,
-    event: &[u8],
+    event: &wire::Event,
 ) -> rusqlite::Result<EventId> {
+    let audience = &audience_text(audience);
+    if let Some(Kind::MessageDeleted(deleted)) = &event.event {
+        let of_message = "SELECT id, event FROM events WHERE message = ?2 AND audience = ?1";
+        empty(connection, of_message, (audience, deleted.message_id))?;
+    } else if let Some(Kind::ChannelDeleted(_)) = &event.event {
+        let of_channel = "SELECT id, event FROM events WHERE message NOTNULL AND audience = ?1";
+        empty(connection, of_channel, [audience])?;
+    }
     // The newest event is never dropped, so SQLite's "largest plus one" leaves no gap and never
     // gives an id twice.
     let id: u64 = connection
-        .prepare_cached("INSERT INTO events (audience, event) VALUES (?1, ?2) RETURNING id")?
-        .query_row((audience_text(audience), event), |row| row.get(0))?;
+        .prepare_cached(
+            "INSERT INTO events (audience, event, message) VALUES (?1, ?2, ?3) RETURNING id",
+        )?
+        .query_row(
+            (audience, event.encode_to_vec(), message_told(event)),
+            |row| row.get(0),
+        )?;
     connection
         .prepare_cached("DELETE FROM events WHERE id <= ?1")?
         .execute([id.saturating_sub(LocalBus::EVENTS_KEPT)])?;
     Ok(EventId(id))
+}
+
+/// The message whose text is in this event.
+fn message_told(event: &wire::Event) -> Option<u64> {
+    if let Some(Kind::MessageCreated(message) | Kind::MessageEdited(message)) = &event.event {
+        return Some(message.message_id);
+    }
+    None
+}
+
+/// Empties the text of the events that `select` finds.
+fn empty(connection: &Connection, select: &str, about: impl Params) -> rusqlite::Result<()> {
+    let found: Vec<(u64, wire::Event)> = connection
+        .prepare_cached(select)?
+        .query_map(about, |row| Ok((row.get(0)?, event(row, 1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, mut event) in found {
+        if let Some(Kind::MessageCreated(message) | Kind::MessageEdited(message)) = &mut event.event
+        {
+            message.text.clear();
+        }
+        connection
+            .prepare_cached("UPDATE events SET event = ?2 WHERE id = ?1")?
+            .execute((id, event.encode_to_vec()))?;
+    }
+    Ok(())
 }
 
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<EventId> {
@@ -84,17 +126,27 @@ pub(super) fn replay(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Arc<Delivery>> {
-    let damaged =
-        |column, kind, source| rusqlite::Error::FromSqlConversionFailure(column, kind, source);
     let audience = audience(row.get_ref(1)?.as_str()?)
         .ok_or_else(|| damaged(1, Type::Text, "stored audience is damaged".into()))?;
-    let event = wire::Event::decode(row.get_ref(2)?.as_blob()?)
-        .map_err(|error| damaged(2, Type::Blob, error.into()))?;
+    let event = event(row, 2)?;
     let event_id = row.get(0)?;
     Ok(Arc::new(Delivery {
         event: wire::Event { event_id, ..event },
         audience,
     }))
+}
+
+fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<wire::Event> {
+    wire::Event::decode(row.get_ref(column)?.as_blob()?)
+        .map_err(|error| damaged(column, Type::Blob, error.into()))
+}
+
+fn damaged(
+    column: usize,
+    kind: Type,
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, source)
 }
 
 fn audience_text(audience: &Audience) -> String {

@@ -26,6 +26,7 @@ macro_rules! bus_contract {
                 replay_from_another_epoch_or_from_the_future_asks_for_a_snapshot,
                 lagging_subscriber_is_told_how_much_it_lost,
                 subscribing_then_replaying_leaves_no_gap,
+                text_of_a_deleted_message_is_not_replayed,
             ]
         );
     };

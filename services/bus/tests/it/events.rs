@@ -8,6 +8,7 @@ use gryt_bus::{
 };
 use gryt_model::{MemberId, SessionId};
 use gryt_proto::client::v1 as wire;
+use gryt_proto::client::v1::event::Event as Kind;
 use tokio::task::JoinSet;
 
 use crate::fixture::{channel, durable, live};
@@ -213,4 +214,40 @@ pub(crate) async fn subscribing_then_replaying_leaves_no_gap(bus: Arc<dyn Bus>) 
         }
     }
     publishing.await.unwrap();
+}
+
+pub(crate) async fn text_of_a_deleted_message_is_not_replayed(bus: Arc<dyn Bus>) {
+    let told = |kind: fn(wire::Message) -> Kind, message_id, text: &str| {
+        let message = wire::Message {
+            message_id,
+            text: text.to_owned(),
+            ..wire::Message::default()
+        };
+        DurableEvent {
+            event: wire::Event {
+                event_id: 0,
+                event: Some(kind(message)),
+            },
+            audience: Audience::Channel(channel()),
+        }
+    };
+    let events = [
+        told(Kind::MessageCreated, 5, "secret"),
+        told(Kind::MessageCreated, 6, "stays"),
+        told(Kind::MessageEdited, 5, "secret still"),
+        durable(5),
+    ];
+    for event in events {
+        bus.publish(event).await.unwrap();
+    }
+
+    let mut texts = Vec::new();
+    for delivery in replay(&*bus, 0, 10).await {
+        if let Some(Kind::MessageCreated(message) | Kind::MessageEdited(message)) =
+            &delivery.event.event
+        {
+            texts.push(message.text.clone());
+        }
+    }
+    assert_eq!(texts, ["", "stays", ""]);
 }
