@@ -211,11 +211,14 @@ async fn what_was_stored_is_published_also_if_the_caller_is_gone() {
         () = world.slow_is_under_way() => {}
     }
 
-    let event = loop {
-        let delivery = world.events.next().await.unwrap();
-        if let Some(Event::MessageCreated(message)) = &delivery.event.event {
-            break message.text.clone();
+    let published = async {
+        loop {
+            let delivery = world.events.next().await.unwrap();
+            if let Some(Event::MessageCreated(message)) = &delivery.event.event {
+                break message.text.clone();
+            }
         }
     };
-    assert_eq!(event, "hello");
+    let text = tokio::time::timeout(Duration::from_secs(5), published).await;
+    assert_eq!(text.unwrap(), "hello");
 }
