@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use gryt_runtime::LogFormat;
 use url::Url;
 
-/// Voice, video and text chat: the whole server in one process.
+/// Voice and text chat: the whole server in one process.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = false)]
 pub(crate) struct Cli {
