@@ -33,7 +33,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     web::install_in("tests/browser")?;
     let namespace = Namespace::open()?;
     let mut node = namespace.command("node", &["tests/browser/click-to-sound.mjs"]);
-    node.env("CARGO_TARGET_DIR", cache::target()).stderr(Stdio::inherit());
+    node.env("CARGO_TARGET_DIR", cache::target())
+        .stderr(Stdio::inherit());
     let printed = command::output(node)?;
     let shown = match bench.json {
         true => printed.lines().last().unwrap_or_default(),
