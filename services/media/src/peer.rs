@@ -5,8 +5,6 @@ mod answer;
 mod certificate;
 mod dtls;
 mod events;
-#[doc(hidden)]
-pub mod fuzzing;
 mod ice;
 mod layout;
 mod offer;
