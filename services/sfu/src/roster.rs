@@ -81,15 +81,7 @@ impl Roster {
             Some(residence) => residence.worker,
             None => state.least_loaded(),
         };
-        let residence = state
-            .rooms
-            .entry(room.clone())
-            .or_insert_with(|| Residence {
-                worker,
-                claims: 0,
-                seated: BTreeMap::new(),
-            });
-        residence.claims += 1;
+        state.residence(room, worker).claims += 1;
         worker
     }
 
@@ -113,14 +105,7 @@ impl Roster {
     /// A worker gave a place, or gave it anew.
     pub(crate) fn seated(&self, room: &RoomId, participant: ParticipantId, worker: usize) {
         let mut state = self.state();
-        let residence = state
-            .rooms
-            .entry(room.clone())
-            .or_insert_with(|| Residence {
-                worker,
-                claims: 0,
-                seated: BTreeMap::new(),
-            });
+        let residence = state.residence(room, worker);
         residence.seated.insert(participant, Presence::default());
     }
 
@@ -199,6 +184,15 @@ impl Roster {
 }
 
 impl State {
+    /// The room's residence, made on that worker if there is none.
+    fn residence(&mut self, room: &RoomId, worker: usize) -> &mut Residence {
+        self.rooms.entry(room.clone()).or_insert_with(|| Residence {
+            worker,
+            claims: 0,
+            seated: BTreeMap::new(),
+        })
+    }
+
     fn least_loaded(&self) -> usize {
         let mut loads = vec![0; self.worker_count];
         for residence in self.rooms.values() {
