@@ -4,12 +4,13 @@
 //   node spike.mjs http://127.0.0.1:18110 chromium firefox
 //
 // Firefox never pairs with 127.0.0.1: let the echo use an address of a real or veth interface.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+
+import { toneFile } from './lib/tone.mjs';
 
 const [page, ...names] = process.argv.slice(2);
 const TONE_HZ = 1000;
@@ -23,7 +24,7 @@ const launchers = {
         '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
         '--disable-background-networking', '--disable-component-update', '--disable-sync',
         '--mute-audio', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-        `--use-file-for-fake-audio-capture=${toneFile()}`,
+        `--use-file-for-fake-audio-capture=${toneFile(TONE_HZ)}`,
         '--autoplay-policy=no-user-gesture-required', '--allow-loopback-in-peer-connection',
       ],
     });
@@ -100,29 +101,4 @@ async function until(look, done) {
     if (done(seen) || Date.now() > deadline) return seen;
     await new Promise((wake) => setTimeout(wake, 250));
   }
-}
-
-// A second of 48 kHz mono 16 bit; Chromium plays it in a loop.
-function toneFile() {
-  const rate = 48_000;
-  const data = Buffer.alloc(rate * 2);
-  for (let i = 0; i < rate; i++) {
-    data.writeInt16LE(Math.round(Math.sin((2 * Math.PI * TONE_HZ * i) / rate) * 12_000), i * 2);
-  }
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + data.length, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(rate, 24);
-  head.writeUInt32LE(rate * 2, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(data.length, 40);
-  const file = join(mkdtempSync(join(tmpdir(), 'gryt-tone-')), 'tone.wav');
-  writeFileSync(file, Buffer.concat([head, data]));
-  return file;
 }
