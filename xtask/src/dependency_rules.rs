@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::command::{cargo, output};
 
 /// Crates of ours that a crate of ours may name. Everything else is a broken boundary.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 15] = [
+    ("gryt-operator", &["gryt-model", "gryt-runtime"]),
     ("gryt-proto", &[]),
     ("gryt-model", &[]),
     ("gryt-rooms", &["gryt-model"]),

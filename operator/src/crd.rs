@@ -1,0 +1,52 @@
+//! The custom resources as Rust types and as YAML. Schemas only: no rule here needs a cluster.
+
+#[expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each type into a function, with its visibility"
+)]
+mod class;
+mod schema;
+#[expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each type into a function, with its visibility"
+)]
+mod server;
+#[expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each type into a function, with its visibility"
+)]
+mod status;
+#[expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each type into a function, with its visibility"
+)]
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use class::{
+    AllowedHostnames, Exposure, GrytServerClass, GrytServerClassSpec, Images, Limits,
+    MediaExposure, MediaType, NodeAddress, ParentGateway, PortRange, PullPolicy, Rollout,
+    SecretKey, TurnServer, WebExposure, WebType,
+};
+pub use schema::{YamlError, server_class_crd, server_crd, yaml};
+pub use server::{
+    GrytServer, GrytServerSpec, IssuerKind, IssuerRef, Signaling, Storage, TlsSource,
+};
+pub use status::{ExposureStatus, GrytServerStatus, MediaStatus};
+pub use template::{PodTemplate, PullSecret, Resources, ServerResources};
+
+/// The API group of both kinds.
+pub const GROUP: &str = "gryt.chat";
+/// "Hands off": with the value "true" on a GrytServer, the operator changes nothing of it.
+pub const PAUSED_ANNOTATION: &str = "gryt.chat/paused";
+/// Lets a GrytServer take over a volume that another GrytServer left behind. Its value is the
+/// server id that the volume records.
+pub const ADOPT_ANNOTATION: &str = "gryt.chat/adopt";
+/// On a volume: the server id whose data it holds.
+pub const SERVER_ID_ANNOTATION: &str = "gryt.chat/server-id";
+
+/// True for a value that equals its type's default, so that YAML and schema leave it out.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,91 @@
+//! The CRDs as the API server gets them: the derived schemas, made smooth, and their YAML.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::{CustomResourceExt, ResourceExt};
+
+use super::{GrytServer, GrytServerClass};
+
+/// The CRDs can't be written as YAML.
+#[derive(Debug, thiserror::Error)]
+pub enum YamlError {
+    /// Serializing one CRD.
+    #[error("can't write the CRD \"{name}\" as YAML")]
+    Serialize {
+        /// The CRD's name.
+        name: String,
+        /// What the YAML writer said.
+        #[source]
+        source: serde_yaml_ng::Error,
+    },
+}
+
+/// The CRD of `GrytServer`.
+#[must_use]
+pub fn server_crd() -> CustomResourceDefinition {
+    smooth(GrytServer::crd())
+}
+
+/// The CRD of `GrytServerClass`.
+#[must_use]
+pub fn server_class_crd() -> CustomResourceDefinition {
+    smooth(GrytServerClass::crd())
+}
+
+/// Both CRDs as one YAML stream, as `gryt-operator crd` prints it.
+///
+/// # Errors
+/// When a CRD can't be serialized.
+pub fn yaml() -> Result<String, YamlError> {
+    let mut text = String::new();
+    for crd in [server_class_crd(), server_crd()] {
+        text.push_str("---\n");
+        text.push_str(&document(&crd)?);
+    }
+    Ok(text)
+}
+
+/// One CRD as a YAML document.
+///
+/// # Errors
+/// When the CRD can't be serialized.
+pub(super) fn document(crd: &CustomResourceDefinition) -> Result<String, YamlError> {
+    serde_yaml_ng::to_string(crd).map_err(|source| YamlError::Serialize {
+        name: crd.name_any(),
+        source,
+    })
+}
+
+fn smooth(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut();
+        if let Some(schema) = schema.and_then(|s| s.open_api_v3_schema.as_mut()) {
+            smooth_schema(schema);
+        }
+    }
+    crd
+}
+
+/// Joins the lines of descriptions, which wrap where Rust wraps, and drops `nullable`: the API
+/// server then treats an explicit null as absent, so every rule sees one kind of "not there".
+fn smooth_schema(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if let Some(text) = &mut schema.description {
+        *text = text
+            .replace("\n\n", "\u{0}")
+            .replace('\n', " ")
+            .replace('\u{0}', "\n\n");
+    }
+    for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        smooth_schema(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(item)) => smooth_schema(item),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(smooth_schema),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        smooth_schema(values);
+    }
+}
