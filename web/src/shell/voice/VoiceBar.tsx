@@ -7,6 +7,7 @@ import { Button, IconButton } from "#ui";
 import { useSFU } from "#webRTC";
 import { selectChannel } from "../navigation.ts";
 import { useServerName } from "../servers/ServerRail.tsx";
+import { isSending } from "./sending.ts";
 
 const phaseLabels: Record<VoicePhase, string> = {
   idle: "",
@@ -16,6 +17,14 @@ const phaseLabels: Record<VoicePhase, string> = {
   failed: "Not connected",
 };
 
+/** What somebody is told whom a moderator muted. */
+export const silencedText = "A moderator muted you: nobody hears you.";
+
+/** Whether a moderator muted this person on the server. */
+export function useServerMuted(link: ServerLink): boolean {
+  return useServerState(link, (s) => s.me?.serverMuted ?? false);
+}
+
 /** Stands for each server and shows itself on the one that has a call. */
 export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onShow: () => void }) {
   const { link } = props;
@@ -24,6 +33,7 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
     s.channels.find((candidate) => candidate.channelId === voice.channelId),
   );
   const serverName = useServerName(link);
+  const serverMuted = useServerMuted(link);
   const playback = usePlaybackStatus();
   if (voice.state === "idle") return null;
   const show = () => {
@@ -49,6 +59,11 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
           The browser holds the sound back. Click anywhere to hear.
         </p>
       )}
+      {serverMuted && voice.state !== "failed" && (
+        <p className="voice-hint" role="status">
+          {silencedText}
+        </p>
+      )}
       {voice.error && (
         <p className="voice-hint" role="alert">
           {voice.error.message}
@@ -59,25 +74,29 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
           Try again
         </Button>
       )}
-      <VoiceControls voice={voice} onSettings={props.onSettings} />
+      <VoiceControls voice={voice} serverMuted={serverMuted} onSettings={props.onSettings} />
     </section>
   );
 }
 
 /** Mute, deafen, settings, leave. */
-export function VoiceControls(props: { voice: VoiceSession; onSettings: () => void }) {
-  const { voice } = props;
-  const isMuted = voice.muted || voice.deafened || voice.listenOnly;
+export function VoiceControls(props: {
+  voice: VoiceSession;
+  serverMuted: boolean;
+  onSettings: () => void;
+}) {
+  const { voice, serverMuted } = props;
   return (
     <div className="voice-controls" role="toolbar" aria-label="Voice controls">
       <IconButton
         label={voice.muted ? "Unmute microphone" : "Mute microphone"}
         shortcut="Ctrl+Shift+M"
         aria-pressed={voice.muted}
+        data-silenced={serverMuted}
         disabled={voice.listenOnly}
         onClick={() => voice.setMuted(!voice.muted)}
       >
-        {isMuted ? <MicOff size={19} /> : <Mic size={19} />}
+        {isSending(voice, serverMuted) ? <Mic size={19} /> : <MicOff size={19} />}
       </IconButton>
       <IconButton
         label={voice.deafened ? "Undeafen" : "Deafen"}

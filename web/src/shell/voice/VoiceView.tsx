@@ -1,6 +1,6 @@
 // A voice channel: everyone in it as tiles, and how to get in.
 
-import { Headphones, Volume2 } from "lucide-react";
+import { Headphones, ShieldBan, Volume2 } from "lucide-react";
 import { useRef } from "react";
 import { useOwnRing } from "#audio";
 import type { Channel, Participant } from "#proto/model";
@@ -8,7 +8,8 @@ import { type ServerLink, useServerState, type VoiceSession } from "#socket";
 import { Avatar, Blank, Button, Loading, Notice } from "#ui";
 import { useSpeaking, VoiceMarks } from "../channels/ChannelList.tsx";
 import { MemberMenu } from "../members/MemberMenu.tsx";
-import { VoiceControls } from "./VoiceBar.tsx";
+import { isSending } from "./sending.ts";
+import { silencedText, useServerMuted, VoiceControls } from "./VoiceBar.tsx";
 
 export function VoiceView(props: {
   link: ServerLink;
@@ -20,6 +21,7 @@ export function VoiceView(props: {
   const all = useServerState(link, (s) => s.participants);
   const people = all.filter((participant) => participant.channelId === channel.channelId);
   const isHere = voice.channelId === channel.channelId && voice.state !== "idle";
+  const serverMuted = useServerMuted(link);
   const join = () => void voice.join(channel.channelId);
 
   return (
@@ -39,10 +41,16 @@ export function VoiceView(props: {
           You are listening without a microphone.
         </Notice>
       )}
+      {isHere && serverMuted && voice.state !== "failed" && (
+        <Notice tone="quiet">
+          <ShieldBan size={16} aria-hidden="true" className="mark-bad" />
+          {silencedText}
+        </Notice>
+      )}
       <VoiceBody {...props} people={people} isHere={isHere} onJoin={join} />
       {isHere && voice.state !== "failed" && (
         <div className="voice-dock">
-          <VoiceControls voice={voice} onSettings={props.onSettings} />
+          <VoiceControls voice={voice} serverMuted={serverMuted} onSettings={props.onSettings} />
         </div>
       )}
     </section>
@@ -102,7 +110,8 @@ function Tile(props: { link: ServerLink; voice: VoiceSession; participant: Parti
   const speaking = useSpeaking(link, voice, participant);
   const isMe = voice.participantId === participant.participantId && voice.state === "connected";
   const tile = useRef<HTMLButtonElement>(null);
-  useOwnRing(tile, isMe && !voice.muted && !voice.listenOnly);
+  const serverMuted = member?.serverMuted ?? false;
+  useOwnRing(tile, isMe && isSending(voice, serverMuted));
   const name = member?.name ?? "Unknown";
   return (
     <MemberMenu link={link} voice={voice} memberId={participant.memberId}>
@@ -110,7 +119,7 @@ function Tile(props: { link: ServerLink; voice: VoiceSession; participant: Parti
         <Avatar id={participant.memberId} name={name} speaking={speaking} />
         <span className="tile-name">
           <span>{name}</span>
-          <VoiceMarks participant={participant} serverMuted={member?.serverMuted ?? false} />
+          <VoiceMarks participant={participant} serverMuted={serverMuted} />
         </span>
         {speaking && <span className="visually-hidden">speaking</span>}
       </button>
