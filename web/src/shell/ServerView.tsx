@@ -12,6 +12,7 @@ import { ChannelList } from "./channels/ChannelList.tsx";
 import { MemberList } from "./members/MemberList.tsx";
 import { type Pane, selectChannel, useChosenChannel } from "./navigation.ts";
 import { SelfCard } from "./SelfCard.tsx";
+import { RetryCountdown } from "./servers/RetryCountdown.tsx";
 import { useServerName } from "./servers/ServerRail.tsx";
 import { ConnectingScreen, SignInScreen, StoppedScreen } from "./servers/ServerScreens.tsx";
 import { usePrefetch } from "./servers/usePrefetch.ts";
@@ -102,12 +103,15 @@ function screenFor(
 
 /** Written over the content, which stays readable meanwhile. */
 function ConnectionNotice(props: { link: ServerLink }) {
-  const kind = useServerState(props.link, (s) => s.phase.kind);
-  if (kind === "connected") return null;
+  const phase = useServerState(props.link, (s) => s.phase);
+  if (phase.kind === "connected") return null;
   return (
     <Notice>
       <span className="spinner" aria-hidden="true" />
-      Resuming… What you write is sent once the server is back.
+      <span>
+        Resuming… What you write is sent once the server is back.{" "}
+        {phase.kind === "reconnecting" && <RetryCountdown atMs={phase.retryAtMs} />}
+      </span>
       <Button onClick={props.link.hurry}>Try now</Button>
     </Notice>
   );

@@ -4,6 +4,7 @@ import { CircleSlash, KeyRound, RefreshCw, Unplug } from "lucide-react";
 import { useState } from "react";
 import { type DiscoveryFailure, type ServerLink, type StopReason, useServerState } from "#socket";
 import { Blank, Button, Loading } from "#ui";
+import { RetryCountdown } from "./RetryCountdown.tsx";
 import { useServerName } from "./ServerRail.tsx";
 
 /** Per server: an account here belongs to this server's issuer. */
@@ -12,6 +13,7 @@ export function SignInScreen(props: { link: ServerLink }) {
   const name = useServerName(link);
   const failure = useServerState(link, (s) => s.failure);
   const issuer = useServerState(link, (s) => s.discovery?.issuer);
+  const hasEnded = useServerState(link, ({ phase }) => phase.kind === "signedOut" && phase.ended);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(false);
 
@@ -32,6 +34,7 @@ export function SignInScreen(props: { link: ServerLink }) {
         </Button>
       }
     >
+      {hasEnded && <p role="status">Your sign-in has ended. Sign in again to go on.</p>}
       <p>
         {issuerHost && issuerHost !== new URL(link.address).host
           ? `You sign in at ${issuerHost}, and come back here.`
@@ -118,7 +121,7 @@ export function ConnectingScreen(props: { link: ServerLink }) {
       actions={<Button onClick={link.hurry}>Try now</Button>}
     >
       <p>{failure ? failures[failure] : "The connection does not come about."}</p>
-      <p>It is tried again by itself.</p>
+      <RetryCountdown atMs={phase.retryAtMs} />
     </Blank>
   );
 }

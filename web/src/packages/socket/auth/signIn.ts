@@ -12,7 +12,10 @@ export const signedInPath = "/signed-in";
 /** A token to use, or why there is none. */
 export type TokenResult =
   | { kind: "token"; token: string; expiresAtMs: number }
+  /** Nobody is signed in. */
   | { kind: "missing" }
+  /** The issuer does not renew it: a reset password, a sign-out elsewhere, or too long ago. */
+  | { kind: "ended" }
   | { kind: "unreachable" };
 
 /** A token with less left is not worth opening a socket with. */
@@ -76,14 +79,14 @@ export class SignIn {
     const stored = await this.#manager.getUser();
     if (stored === null) return { kind: "missing" };
     if (stored.access_token !== before.access_token && usable(stored)) return asToken(stored);
-    if (!stored.refresh_token) return usable(stored) ? asToken(stored) : { kind: "missing" };
+    if (!stored.refresh_token) return usable(stored) ? asToken(stored) : { kind: "ended" };
     try {
       const user = await this.#manager.signinSilent();
       return user ? asToken(user) : { kind: "missing" };
     } catch (error) {
       if (error instanceof ErrorResponse && error.error === "invalid_grant") {
         await this.#manager.removeUser();
-        return { kind: "missing" };
+        return { kind: "ended" };
       }
       log.warn("token could not be renewed", { server: this.#address, error });
       return { kind: "unreachable" };

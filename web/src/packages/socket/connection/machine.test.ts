@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { Reason } from "#proto/reason";
 import { ServerFrameSchema } from "#proto/socket";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, longestSeenMs, longestUnseenMs } from "./backoff.ts";
 import { ConnectionMachine, type Credentials, type Effect } from "./machine.ts";
 
 const credentials: Credentials = {
@@ -105,8 +105,26 @@ describe("a session", () => {
     const machine = new ConnectionMachine(() => 0);
     machine.handle({ kind: "start" }, 0);
     const effects = machine.handle({ kind: "credentialsMissing" }, 0);
-    expect(phases(effects)).toEqual([{ kind: "signedOut" }]);
+    expect(phases(effects)).toEqual([{ kind: "signedOut", ended: false }]);
     expect(retryAt(effects)).toBeUndefined();
+  });
+
+  test("tells a sign-in that was ended from one that never was or that the person ended", () => {
+    const refused = live();
+    refused.handle({ kind: "timer", timer: "renew" }, 240_000);
+    refused.handle({ kind: "credentialsEnded" }, 240_000);
+    expect(refused.phase()).toEqual({ kind: "signedOut", ended: true });
+    // Another tab was told first and has removed the tokens.
+    const other = live();
+    other.handle({ kind: "timer", timer: "renew" }, 240_000);
+    other.handle({ kind: "credentialsMissing" }, 240_000);
+    expect(other.phase()).toEqual({ kind: "signedOut", ended: true });
+    const left = live();
+    left.handle({ kind: "signOut" }, 1);
+    expect(left.phase()).toEqual({ kind: "signedOut", ended: false });
+    left.handle({ kind: "start" }, 2);
+    left.handle({ kind: "credentialsMissing" }, 2);
+    expect(left.phase()).toEqual({ kind: "signedOut", ended: false });
   });
 
   test("forgets its cursor with the sign-out, for the next person is another", () => {
@@ -152,9 +170,47 @@ describe("requests", () => {
 
 describe("a lost socket", () => {
   test("is tried again later and later, up to a bound", () => {
-    const waits = [0, 1, 2, 3, 10, 1_000].map((attempt) => backoffMs(attempt, 1));
+    const waits = [0, 1, 2, 3, 10, 1_000].map((attempt) => backoffMs(attempt, 1, longestUnseenMs));
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 30_000, 30_000]);
-    expect(backoffMs(3, 0)).toBe(2_000);
+    expect(backoffMs(3, 0, longestUnseenMs)).toBe(2_000);
+    expect(backoffMs(10, 1, longestSeenMs)).toBe(5_000);
+  });
+
+  /** A machine that has tried in vain for long, its last attempt at 0. */
+  function tired(visible: boolean): ConnectionMachine {
+    const machine = live();
+    machine.handle({ kind: "seen", visible }, 0);
+    machine.handle({ kind: "closed", code: 1006 }, 0);
+    for (let attempt = 0; attempt < 10; attempt++) {
+      machine.handle({ kind: "timer", timer: "retry" }, 0);
+      machine.handle({ kind: "credentialsUnreachable" }, 0);
+    }
+    return machine;
+  }
+
+  test("keeps nobody waiting for more than five seconds who looks at the page", () => {
+    expect(tired(true).phase()).toMatchObject({ retryAtMs: 2_500 });
+    expect(tired(false).phase()).toMatchObject({ retryAtMs: 15_000 });
+  });
+
+  test("is tried at once for who comes back to the page", () => {
+    const machine = tired(false);
+    const effects = machine.handle({ kind: "seen", visible: true }, 1_000);
+    expect(kinds(effects)).toContain("fetchCredentials");
+    // What the person reads: it is being tried, and no time is left to wait.
+    expect(phases(effects)).toMatchObject([{ kind: "reconnecting", retryAtMs: 1_000 }]);
+    expect(machine.handle({ kind: "seen", visible: true }, 1_001)).toEqual([]);
+  });
+
+  test("for too many sockets is not tried sooner by looking at the page", () => {
+    const machine = live();
+    machine.handle({ kind: "seen", visible: false }, 0);
+    machine.handle(frame({ case: "goodbye", value: { reason: Reason.RATE_LIMITED } }), 0);
+    expect(machine.handle({ kind: "seen", visible: true }, 59_999)).toEqual([]);
+    machine.handle({ kind: "seen", visible: false }, 59_999);
+    expect(kinds(machine.handle({ kind: "seen", visible: true }, 60_000))).toContain(
+      "fetchCredentials",
+    );
   });
 
   test("starts over from the short wait after a welcome", () => {
@@ -230,7 +286,7 @@ describe("a token", () => {
     expect(machine.phase().kind).toBe("reconnecting");
     comeBack(machine, 2_000);
     machine.handle(goodbye, 2_001);
-    expect(machine.phase().kind).toBe("signedOut");
+    expect(machine.phase()).toEqual({ kind: "signedOut", ended: true });
   });
 });
 

@@ -13,7 +13,7 @@ import {
   type Welcome,
 } from "#proto/socket";
 import type { ConnectionNotice, ConnectionPhase, Outcome, Request } from "../types/connection.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, longestSeenMs, longestUnseenMs } from "./backoff.ts";
 import { reasonOfClose, verdictOn } from "./verdict.ts";
 
 /** The protocol this client speaks. */
@@ -32,8 +32,10 @@ export type TimerName = "retry" | "ping" | "renew";
 export type Input =
   | { kind: "start" }
   | { kind: "credentials"; credentials: Credentials }
-  /** Nobody is signed in, or the sign-in has ended for good. */
+  /** Nobody is signed in. */
   | { kind: "credentialsMissing" }
+  /** The sign-in has ended for good. */
+  | { kind: "credentialsEnded" }
   /** The server or its issuer could not be asked. */
   | { kind: "credentialsUnreachable" }
   | { kind: "opened" }
@@ -44,6 +46,8 @@ export type Input =
   | { kind: "request"; request: Request; ticket: number }
   /** The network came back: waiting has no point. */
   | { kind: "hurry" }
+  /** Somebody looks at the page, or no longer does. */
+  | { kind: "seen"; visible: boolean }
   | { kind: "signOut" };
 
 /** What the shell has to do. */
@@ -73,6 +77,9 @@ export class ConnectionMachine {
   #phase: ConnectionPhase = { kind: "connecting" };
   #socket: "none" | "opening" | "greeting" | "live" = "none";
   #attempt = 0;
+  #visible = true;
+  /** Until then the server wants to be left alone. */
+  #notBeforeMs = 0;
   #wantsFreshToken = false;
   /** A fresh token was refused once already: a second time the sign-in is over. */
   #refusedFresh = false;
@@ -96,12 +103,16 @@ export class ConnectionMachine {
   handle(input: Input, nowMs: number): Effect[] {
     switch (input.kind) {
       case "start":
-        return this.#begin();
+        return this.#begin(nowMs);
       case "credentials":
         return this.#takeCredentials(input.credentials, nowMs);
       case "credentialsMissing":
         this.#fetching = false;
-        return this.#endSignIn();
+        // After a session it went away in another tab.
+        return this.#endSignIn(this.#sessionId !== "");
+      case "credentialsEnded":
+        this.#fetching = false;
+        return this.#endSignIn(true);
       case "credentialsUnreachable":
         this.#fetching = false;
         // A live session goes on with the token it has; the server says when that is over.
@@ -120,18 +131,34 @@ export class ConnectionMachine {
       case "request":
         return this.#sendRequest(input.request, input.ticket);
       case "hurry":
-        return this.#phase.kind === "reconnecting" ? this.#begin() : [];
+        return this.#phase.kind === "reconnecting" ? this.#begin(nowMs) : [];
+      case "seen":
+        return this.#see(input.visible, nowMs);
       case "signOut":
-        return this.#endSignIn();
+        return this.#endSignIn(false);
     }
   }
 
-  #begin(): Effect[] {
+  #begin(nowMs: number): Effect[] {
     if (this.#socket !== "none" || this.#fetching) return [];
     this.#fetching = true;
-    const effects: Effect[] = [{ kind: "clearTimers" }];
-    if (this.#phase.kind !== "reconnecting") effects.push(...this.#enter({ kind: "connecting" }));
-    return [...effects, { kind: "fetchCredentials", fresh: this.#wantsFreshToken }];
+    const phase: ConnectionPhase =
+      this.#phase.kind === "reconnecting"
+        ? { ...this.#phase, retryAtMs: Math.min(this.#phase.retryAtMs, nowMs) }
+        : { kind: "connecting" };
+    return [
+      { kind: "clearTimers" },
+      ...this.#enter(phase),
+      { kind: "fetchCredentials", fresh: this.#wantsFreshToken },
+    ];
+  }
+
+  /** Whoever comes back to the page does not wait out the long pause of an unseen one. */
+  #see(visible: boolean, nowMs: number): Effect[] {
+    const cameBack = visible && !this.#visible;
+    this.#visible = visible;
+    if (!cameBack || this.#phase.kind !== "reconnecting" || nowMs < this.#notBeforeMs) return [];
+    return this.#begin(nowMs);
   }
 
   #takeCredentials(credentials: Credentials, nowMs: number): Effect[] {
@@ -215,7 +242,7 @@ export class ConnectionMachine {
   #takeTimer(timer: TimerName, nowMs: number): Effect[] {
     switch (timer) {
       case "retry":
-        return this.#begin();
+        return this.#begin(nowMs);
       case "renew":
         if (this.#socket !== "live" || this.#fetching) return [];
         this.#fetching = true;
@@ -260,7 +287,7 @@ export class ConnectionMachine {
       case "again":
         return [...dropped, ...this.#retryLater(nowMs, verdict.leastWaitMs)];
       case "renew":
-        if (this.#refusedFresh) return [...dropped, ...this.#endSignIn()];
+        if (this.#refusedFresh) return [...dropped, ...this.#endSignIn(true)];
         this.#refusedFresh = true;
         this.#wantsFreshToken = true;
         return [...dropped, ...this.#retryLater(nowMs)];
@@ -268,7 +295,9 @@ export class ConnectionMachine {
   }
 
   #retryLater(nowMs: number, leastWaitMs = 0): Effect[] {
-    const retryAtMs = nowMs + leastWaitMs + backoffMs(this.#attempt, this.#random());
+    const longestMs = this.#visible ? longestSeenMs : longestUnseenMs;
+    this.#notBeforeMs = nowMs + leastWaitMs;
+    const retryAtMs = this.#notBeforeMs + backoffMs(this.#attempt, this.#random(), longestMs);
     this.#attempt += 1;
     return [
       { kind: "setTimer", timer: "retry", atMs: retryAtMs },
@@ -276,13 +305,13 @@ export class ConnectionMachine {
     ];
   }
 
-  #endSignIn(): Effect[] {
+  #endSignIn(ended: boolean): Effect[] {
     this.#cursor = undefined;
     this.#sessionId = "";
     this.#refusedFresh = false;
     this.#wantsFreshToken = false;
     this.#attempt = 0;
-    return [...this.#dropSocket(), ...this.#enter({ kind: "signedOut" })];
+    return [...this.#dropSocket(), ...this.#enter({ kind: "signedOut", ended })];
   }
 
   #dropSocket(): Effect[] {

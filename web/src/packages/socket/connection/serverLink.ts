@@ -42,6 +42,9 @@ export class ServerLink implements ServerConnection {
   /** Tries again at once if it waits for the next attempt. */
   hurry = (): void => this.#feed({ kind: "hurry" });
 
+  /** Whether somebody looks at the page. */
+  see = (visible: boolean): void => this.#feed({ kind: "seen", visible });
+
   /** Ends the connection for good: the server was taken out of the client. */
   close = (): void => {
     this.#closed = true;
@@ -198,6 +201,7 @@ export class ServerLink implements ServerConnection {
       if (!signIn || !socketUrl) return { kind: "credentialsUnreachable" };
       const result = await signIn.token(fresh);
       if (result.kind === "missing") return { kind: "credentialsMissing" };
+      if (result.kind === "ended") return { kind: "credentialsEnded" };
       if (result.kind === "unreachable") return { kind: "credentialsUnreachable" };
       const { token, expiresAtMs } = result;
       return { kind: "credentials", credentials: { token, expiresAtMs, socketUrl } };

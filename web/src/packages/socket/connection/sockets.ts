@@ -18,7 +18,14 @@ export class Sockets {
   /** Connects, now and for each server that is added later. */
   start(): void {
     this.#started = true;
-    for (const link of this.#links) link.start();
+    const see = (link: ServerLink) => link.see(document.visibilityState === "visible");
+    for (const link of this.#links) {
+      see(link);
+      link.start();
+    }
+    document.addEventListener("visibilitychange", () => {
+      for (const link of this.#links) see(link);
+    });
     addEventListener("online", () => {
       for (const link of this.#links) link.hurry();
     });

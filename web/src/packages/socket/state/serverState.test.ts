@@ -139,8 +139,9 @@ describe("rooms", () => {
 });
 
 test("signing out leaves nothing for the next person", () => {
-  const state = reduce(page(entered, [1n]), { kind: "phase", phase: { kind: "signedOut" } });
-  expect(state).toEqual({ ...unknownServer, phase: { kind: "signedOut" } });
+  const phase = { kind: "signedOut", ended: false } as const;
+  const state = reduce(page(entered, [1n]), { kind: "phase", phase });
+  expect(state).toEqual({ ...unknownServer, phase });
 });
 
 test("my own role follows the member event", () => {

@@ -22,10 +22,11 @@ export type Outcome = Answer | { case: "refusal"; value: Refusal } | { case: "lo
 
 /** Where the connection stands. Only `connected` carries requests. */
 export type ConnectionPhase =
-  | { kind: "signedOut" }
+  /** `ended`: by the issuer or the server, and not by the person here. */
+  | { kind: "signedOut"; ended: boolean }
   | { kind: "connecting" }
   | { kind: "connected" }
-  /** `retryAtMs`: when the next attempt starts, by the same clock as `Date.now()`. */
+  /** `retryAtMs`: when the next attempt starts or started, by the same clock as `Date.now()`. */
   | { kind: "reconnecting"; attempt: number; retryAtMs: number }
   /** Nothing more happens until the person acts. */
   | { kind: "stopped"; reason: StopReason };
