@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { charactersLeft, draftOf, judgeDraft, keepDraft } from "./composer.ts";
+import { charactersLeft, draftOf, judgeDraft, keepDraft, leftText } from "./composer.ts";
 
 test("only blanks are nothing to send", () => {
   expect(judgeDraft(" \n ")).toEqual({ kind: "empty" });
@@ -18,6 +18,12 @@ test("the rest is counted near the end only", () => {
   expect(charactersLeft("a".repeat(3_499))).toBeUndefined();
   expect(charactersLeft("a".repeat(3_990))).toBe(10);
   expect(charactersLeft("a".repeat(4_007))).toBe(-7);
+});
+
+test("too many characters are called that", () => {
+  expect(leftText(0)).toBe("0");
+  expect(leftText(-1)).toBe("1 character too many");
+  expect(leftText(-1_000)).toBe("1000 characters too many");
 });
 
 test("a draft is kept for its channel until it is sent", () => {

@@ -25,6 +25,12 @@ export function charactersLeft(raw: string): number | undefined {
   return length >= countFrom ? longestText - length : undefined;
 }
 
+/** What `charactersLeft` says to a person. */
+export function leftText(left: number): string {
+  if (left >= 0) return `${left}`;
+  return left === -1 ? "1 character too many" : `${-left} characters too many`;
+}
+
 const drafts = new Map<string, string>();
 
 /** The draft of a channel. `key`: server address and channel id. */

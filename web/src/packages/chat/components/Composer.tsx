@@ -3,7 +3,9 @@
 import { SendHorizontal } from "lucide-react";
 import { useState } from "react";
 import { IconButton } from "#ui";
-import { charactersLeft, draftOf, judgeDraft, keepDraft } from "../composer.ts";
+import { draftOf, judgeDraft, keepDraft } from "../composer.ts";
+import { mayTakeFocus } from "../focus.ts";
+import { CharactersLeft } from "./CharactersLeft.tsx";
 import { TextArea } from "./TextArea.tsx";
 
 export function Composer(props: {
@@ -15,7 +17,7 @@ export function Composer(props: {
 }) {
   const [text, setText] = useState(() => draftOf(props.draftKey));
   const draft = judgeDraft(text);
-  const left = charactersLeft(text);
+  const [takesFocus] = useState(() => mayTakeFocus(window));
 
   const change = (next: string) => {
     setText(next);
@@ -42,16 +44,12 @@ export function Composer(props: {
         label={`Message #${props.channelName}`}
         placeholder={`Message #${props.channelName}`}
         value={text}
+        autoFocus={takesFocus}
         onChange={change}
         onSubmit={submit}
         onUp={props.onEditLast}
       />
-      {left !== undefined && (
-        <span className="composer-left" data-over={left < 0} role="status">
-          {left}
-          <span className="visually-hidden"> characters left</span>
-        </span>
-      )}
+      <CharactersLeft text={text} />
       <IconButton
         label="Send"
         tone="accent"

@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Message } from "#proto/model";
 import { Button } from "#ui";
 import { longestText } from "../composer.ts";
+import { CharactersLeft } from "./CharactersLeft.tsx";
 import { TextArea } from "./TextArea.tsx";
 
 export function EditMessage(props: {
@@ -40,6 +41,7 @@ export function EditMessage(props: {
         </p>
       )}
       <div className="edit-actions">
+        <CharactersLeft text={text} />
         <Button tone="plain" onClick={props.onEnd}>
           Cancel
         </Button>
