@@ -37,9 +37,12 @@ export function ServerView(props: {
   // On a phone this pane is alone, and a page has one heading of the first level.
   const MembersTitle = props.pane === "members" ? "h1" : "h2";
 
-  const select = (next: Channel) => {
+  const show = (next: Channel) => {
     selectChannel(link.address, next.channelId);
     onPane("main");
+  };
+  const select = (next: Channel) => {
+    show(next);
     const isElsewhere = voice.channelId !== next.channelId || voice.state === "idle";
     if (next.kind === ChannelKind.VOICE && isElsewhere) void voice.join(next.channelId);
   };
@@ -64,7 +67,7 @@ export function ServerView(props: {
         <header className="sidebar-head">
           <h1>{name}</h1>
         </header>
-        <ChannelList link={link} voice={voice} selected={channel} onSelect={select} />
+        <ChannelList link={link} voice={voice} selected={channel} onSelect={select} onShow={show} />
         {props.voiceBar}
         <SelfCard link={link} voice={voice} onSettings={props.onSettings} />
       </section>

@@ -8,7 +8,8 @@ export function Avatar(props: {
   name: string;
   size?: number;
   speaking?: boolean;
-  presence?: "online" | "offline";
+  /** Without it, or unknown: no mark. */
+  presence?: "online" | "offline" | "unknown";
 }) {
   const style = {
     "--avatar-color": avatarColor(props.id),
@@ -19,7 +20,7 @@ export function Avatar(props: {
       className="avatar"
       style={style}
       data-speaking={props.speaking ?? false}
-      data-presence={props.presence}
+      data-presence={props.presence === "unknown" ? undefined : props.presence}
       aria-hidden="true"
     >
       {initials(props.name)}

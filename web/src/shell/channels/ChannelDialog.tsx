@@ -11,6 +11,7 @@ const longestName = 64;
 export function ChannelDialog(props: {
   link: ServerLink;
   subject: Channel | ChannelKind | undefined;
+  onMade: (channel: Channel) => void;
   onClose: () => void;
 }) {
   const { link, subject, onClose } = props;
@@ -30,6 +31,7 @@ export function ChannelDialog(props: {
           link={link}
           channel={channel}
           kind={kind}
+          onMade={props.onMade}
           onClose={onClose}
         />
       )}
@@ -47,6 +49,7 @@ function ChannelForm(props: {
   link: ServerLink;
   channel: Channel | undefined;
   kind: ChannelKind;
+  onMade: (channel: Channel) => void;
   onClose: () => void;
 }) {
   const { link, channel, kind, onClose } = props;
@@ -59,10 +62,13 @@ function ChannelForm(props: {
 
   const send = async (request: Request) => {
     setBusy(true);
-    const failure = problemOf(await link.request(request));
+    const outcome = await link.request(request);
+    const failure = problemOf(outcome);
     setBusy(false);
     setProblem(failure);
-    if (failure === undefined) onClose();
+    if (failure !== undefined) return;
+    onClose();
+    if (request.case === "createChannel" && outcome.case === "channel") props.onMade(outcome.value);
   };
   const save = () => {
     if (!channel) return send({ case: "createChannel", value: { name: name.trim(), kind } });

@@ -15,6 +15,8 @@ export function ChannelList(props: {
   voice: VoiceSession;
   selected: Channel | undefined;
   onSelect: (channel: Channel) => void;
+  /** Shows a channel, and joins none. */
+  onShow: (channel: Channel) => void;
 }) {
   const { link } = props;
   const channels = useServerState(link, (s) => s.channels);
@@ -59,7 +61,12 @@ export function ChannelList(props: {
           )}
         </section>
       ))}
-      <ChannelDialog link={link} subject={dialog} onClose={() => setDialog(undefined)} />
+      <ChannelDialog
+        link={link}
+        subject={dialog}
+        onMade={props.onShow}
+        onClose={() => setDialog(undefined)}
+      />
     </nav>
   );
 }

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { type Member, Role } from "#proto/model";
 import { type ServerLink, useServerState, type VoiceSession } from "#socket";
 import { Avatar } from "#ui";
-import { groupMembers } from "./groupMembers.ts";
+import { groupMembers, type MemberGroup } from "./groupMembers.ts";
 import { MemberMenu } from "./MemberMenu.tsx";
 
 const roleNames: Partial<Record<Role, string>> = {
@@ -15,17 +15,23 @@ const roleNames: Partial<Record<Role, string>> = {
   [Role.GUEST]: "Guest",
 };
 
+const titles: Record<MemberGroup["presence"], string> = {
+  online: "Online",
+  offline: "Offline",
+  unknown: "Everyone",
+};
+
 export function MemberList(props: { link: ServerLink; voice: VoiceSession }) {
   const { link } = props;
   const members = useServerState(link, (s) => s.members);
-  const online = useServerState(link, (s) => s.online);
+  const online = useServerState(link, (s) => (s.phase.kind === "connected" ? s.online : undefined));
   const groups = useMemo(() => groupMembers([...members.values()], online), [members, online]);
   return (
     <div className="members">
       {groups.map(({ presence, members: people }) => (
         <section key={presence}>
           <h2>
-            {presence === "online" ? "Online" : "Offline"} · {people.length}
+            {titles[presence]} · {people.length}
           </h2>
           <ul>
             {people.map((member) => (
@@ -44,7 +50,7 @@ function MemberRow(props: {
   link: ServerLink;
   voice: VoiceSession;
   member: Member;
-  presence: "online" | "offline";
+  presence: MemberGroup["presence"];
 }) {
   const { member, presence } = props;
   const role = roleNames[member.role];

@@ -15,3 +15,12 @@ test("who is there comes first, each group by name, without empty groups", () =>
   ]);
   expect(groupMembers(members, new Set())).toHaveLength(1);
 });
+
+test("without the server nobody is said to be there, nor to be away", () => {
+  const members = ["Bo", "ada"].map((name) => create(MemberSchema, { memberId: name, name }));
+  const shape = groupMembers(members, undefined).map((group) => [
+    group.presence,
+    group.members.map((m) => m.name),
+  ]);
+  expect(shape).toEqual([["unknown", ["ada", "Bo"]]]);
+});

@@ -2,7 +2,13 @@
 
 import { HeadphoneOff, Headphones, Mic, MicOff, PhoneOff, Settings, Signal } from "lucide-react";
 import { usePlaybackStatus } from "#audio";
-import { type ServerLink, useServerState, type VoicePhase, type VoiceSession } from "#socket";
+import {
+  type ServerLink,
+  useServerState,
+  type VoiceError,
+  type VoicePhase,
+  type VoiceSession,
+} from "#socket";
 import { Button, IconButton } from "#ui";
 import { useSFU } from "#webRTC";
 import { selectChannel } from "../navigation.ts";
@@ -20,6 +26,11 @@ const phaseLabels: Record<VoicePhase, string> = {
 /** What somebody is told whom a moderator muted. */
 export const silencedText = "A moderator muted you: nobody hears you.";
 
+/** The words on the button that tries a failed call again. */
+export function retryLabel(error: VoiceError): string {
+  return error.retryLabel ?? "Try again";
+}
+
 /** Whether a moderator muted this person on the server. */
 export function useServerMuted(link: ServerLink): boolean {
   return useServerState(link, (s) => s.me?.serverMuted ?? false);
@@ -34,6 +45,7 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
   );
   const serverName = useServerName(link);
   const serverMuted = useServerMuted(link);
+  const isServerHere = useServerState(link, (s) => s.phase.kind === "connected");
   const playback = usePlaybackStatus();
   if (voice.state === "idle") return null;
   const show = () => {
@@ -46,7 +58,8 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
         <span className="voice-state" role="status">
           <Signal size={15} aria-hidden="true" />
           {phaseLabels[voice.state]}
-          {voice.state === "connected" && voice.stats.roundTripMs !== undefined && (
+          {/* A browser repeats the last figure of a path that is dead. */}
+          {isServerHere && voice.state === "connected" && voice.stats.roundTripMs !== undefined && (
             <span className="voice-ping">{Math.round(voice.stats.roundTripMs)} ms</span>
           )}
         </span>
@@ -71,7 +84,7 @@ export function VoiceBar(props: { link: ServerLink; onSettings: () => void; onSh
       )}
       {voice.state === "failed" && voice.error?.canRetry && voice.channelId && (
         <Button onClick={() => voice.channelId && void voice.join(voice.channelId)}>
-          Try again
+          {retryLabel(voice.error)}
         </Button>
       )}
       <VoiceControls voice={voice} serverMuted={serverMuted} onSettings={props.onSettings} />

@@ -9,7 +9,7 @@ import { Avatar, Blank, Button, Loading, Notice } from "#ui";
 import { useSpeaking, VoiceMarks } from "../channels/ChannelList.tsx";
 import { MemberMenu } from "../members/MemberMenu.tsx";
 import { isSending } from "./sending.ts";
-import { silencedText, useServerMuted, VoiceControls } from "./VoiceBar.tsx";
+import { retryLabel, silencedText, useServerMuted, VoiceControls } from "./VoiceBar.tsx";
 
 export function VoiceView(props: {
   link: ServerLink;
@@ -29,7 +29,7 @@ export function VoiceView(props: {
       {isHere && voice.error && (
         <Notice tone={voice.state === "failed" ? "bad" : "warn"}>
           {voice.error.message}
-          {voice.error.canRetry && <Button onClick={join}>Try again</Button>}
+          {voice.error.canRetry && <Button onClick={join}>{retryLabel(voice.error)}</Button>}
         </Notice>
       )}
       {isHere && voice.state === "reconnecting" && (

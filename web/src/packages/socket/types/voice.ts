@@ -7,6 +7,8 @@ export interface VoiceError {
   /** One sentence that says what to do. */
   message: string;
   canRetry: boolean;
+  /** What trying again is called where that is not just trying again. */
+  retryLabel?: string;
 }
 
 export type VoicePhase = "idle" | "joining" | "connected" | "reconnecting" | "failed";

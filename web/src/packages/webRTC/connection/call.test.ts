@@ -37,6 +37,11 @@ function kinds(effects: readonly CallEffect[]): string[] {
   return effects.map((effect) => effect.kind);
 }
 
+const elsewhere = (muted: boolean, deafened: boolean): CallEvent => ({
+  kind: "elsewhere",
+  flags: { muted, deafened },
+});
+
 const ended = (end: "channelDeleted" | "mediaLost" | "nodeLost" | "replaced"): CallEvent => ({
   kind: "seatEnded",
   channelId: LOUNGE,
@@ -391,6 +396,22 @@ describe("call", () => {
       { kind: "setDeafened", deafened: false },
     );
     expect(call.view()).toMatchObject({ muted: true, deafened: false });
+  });
+
+  test("who is silent in another tab is silent when the call is taken over here", () => {
+    const { effects } = callAfter(elsewhere(true, false), join);
+    expect(effects[0]).toMatchObject({ flags: { muted: true, deafened: false } });
+  });
+
+  test("who was silent here is silent when the call comes back from another tab", () => {
+    const before = [...connected, { kind: "setMuted", muted: true } as const, ended("replaced")];
+    const { call } = callAfter(...before, elsewhere(false, false), join);
+    expect(call.view()).toMatchObject({ state: "joining", muted: true });
+  });
+
+  test("another tab changes nothing while there is a call here", () => {
+    const { call } = callAfter(...connected, elsewhere(true, true));
+    expect(call.view()).toMatchObject({ muted: false, deafened: false });
   });
 
   test("an offer event that overtook the reply is the one that is answered", () => {

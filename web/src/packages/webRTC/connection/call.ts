@@ -65,6 +65,9 @@ export class Call {
       case "join":
         this.#join(event.channelId, event.listenOnly);
         return;
+      case "elsewhere":
+        this.#adopt(event.flags);
+        return;
       case "leave":
         this.#leave();
         return;
@@ -128,6 +131,15 @@ export class Call {
     if (hadMicrophone && listenOnly) this.#do({ kind: "releaseMicrophone" });
     if (!hadMicrophone && !listenOnly) this.#do({ kind: "acquireMicrophone" });
     this.#do({ kind: "applyFlags", flags: this.#flags() });
+  }
+
+  /** Nobody is heard without wanting it: who is silent there, or was here, starts silent. */
+  #adopt({ muted, deafened }: VoiceFlags): void {
+    if ("wish" in this.#phase) return;
+    this.#wanted = {
+      muted: this.#wanted.muted || muted,
+      deafened: this.#wanted.deafened || deafened,
+    };
   }
 
   #leave(): void {

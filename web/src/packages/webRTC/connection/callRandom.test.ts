@@ -30,6 +30,7 @@ function anyEvent(next: () => number, attempts: number): CallEvent {
   return pick<CallEvent>([
     { kind: "join", channelId, listenOnly: next() < 0.3 },
     { kind: "leave" },
+    { kind: "elsewhere", flags: { muted: next() < 0.5, deafened: next() < 0.5 } },
     { kind: "setMuted", muted: next() < 0.5 },
     { kind: "setDeafened", deafened: next() < 0.5 },
     { kind: "microphone", available: next() < 0.7 },

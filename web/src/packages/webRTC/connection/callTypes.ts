@@ -49,6 +49,8 @@ export type Timer = "retry" | "media";
 /** Something that happened. Replies name the attempt that they belong to; late ones are ignored. */
 export type CallEvent =
   | { readonly kind: "join"; readonly channelId: string; readonly listenOnly: boolean }
+  /** The person's call on another device or tab, which this one is about to take over. */
+  | { readonly kind: "elsewhere"; readonly flags: VoiceFlags }
   | { readonly kind: "leave" }
   | { readonly kind: "setMuted"; readonly muted: boolean }
   | { readonly kind: "setDeafened"; readonly deafened: boolean }

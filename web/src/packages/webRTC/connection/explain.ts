@@ -46,6 +46,7 @@ export function explainFailure(failure: CallFailure): VoiceError {
         code: "replaced",
         message: "You joined with another tab or device, so this one left.",
         canRetry: true,
+        retryLabel: "Join here instead",
       };
     case "browser":
       return {

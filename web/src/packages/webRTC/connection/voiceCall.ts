@@ -8,6 +8,7 @@ import type { ConnectionNotice, VoiceError, VoicePhase } from "#socket";
 import { performRequest, readNotice, type VoiceLink } from "../signaling/voiceSignals.ts";
 import { Call } from "./call.ts";
 import type { CallEffect, CallEvent, Timer } from "./callTypes.ts";
+import { flagsElsewhere } from "./elsewhere.ts";
 import { explainFailure, explainMicrophone } from "./explain.ts";
 import { Overheard } from "./overheard.ts";
 import { Peer } from "./peer.ts";
@@ -72,6 +73,9 @@ export class VoiceCall {
     performance.mark("gryt:join");
     // Joining where one already is means: try the microphone again.
     if (this.#microphone.state().status === "failed") this.#microphone.retry();
+    const { me, participants } = this.#link.state();
+    const flags = flagsElsewhere(participants, me?.memberId);
+    if (flags !== undefined) this.feed({ kind: "elsewhere", flags });
     this.feed({ kind: "join", channelId, listenOnly: !microphonePresence.isUsable() });
   };
 

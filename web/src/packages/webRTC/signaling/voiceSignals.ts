@@ -5,9 +5,12 @@ import type { ConnectionNotice, Outcome, ServerConnection } from "#socket";
 import type { CallEffect, CallEvent, Refusal } from "../connection/callTypes.ts";
 import { readEnd, readRefusal } from "./refusals.ts";
 
-/** A server's connection with what is known about its rooms. */
+/** A server's connection with what is known about its rooms and who one is there. */
 export type VoiceLink = ServerConnection & {
-  state(): { readonly participants: readonly Participant[] };
+  state(): {
+    readonly me: { readonly memberId: string } | undefined;
+    readonly participants: readonly Participant[];
+  };
 };
 
 /** What a call needs to be told of a notice; undefined for everything that is not about it. */
