@@ -14,7 +14,7 @@ use crate::stage::{STAGES, Stage, Steps};
 pub(crate) struct Test {
     /// The stages to run, in the order of `--list`.
     stages: Vec<String>,
-    /// Prints the stages and ends.
+    /// Prints the stages and their minutes, and ends.
     #[arg(long)]
     list: bool,
 }
@@ -29,6 +29,9 @@ pub(crate) fn run(test: &Test) -> Result<()> {
                 stage.name, stage.budget_min, stage.about
             );
         }
+        println!(
+            "The minutes are what a stage may take on 2 cores with nothing built or downloaded."
+        );
         return Ok(());
     }
     let stages = chosen(&test.stages)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask up`: from a clone to a running Gryt.
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -21,9 +22,15 @@ pub(crate) struct Up {
 
 pub(crate) fn run(up: &Up) -> Result<()> {
     build()?;
-    let binary = cache::target().join("release/gryt");
+    let binary = binary();
+    let mut gryt = Command::new(&binary);
+    gryt.args(&up.args);
+    if up.args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        // What the usage line shows is what was typed.
+        gryt.arg0("cargo xtask up");
+    }
     // Replaces this process, so that Ctrl-C and the exit code are gryt's own.
-    let error = Command::new(&binary).args(&up.args).exec();
+    let error = gryt.exec();
     Err(error).with_context(|| format!("start \"{}\"", binary.display()))
 }
 
@@ -32,6 +39,18 @@ pub(crate) fn run(up: &Up) -> Result<()> {
 /// # Errors
 /// When one of the builds fails.
 pub(crate) fn build() -> Result<()> {
+    eprintln!("1/3 Installing what the web client is built from");
+    web::install().context("install the web client's packages")?;
+    eprintln!("2/3 Building the web client");
     web::build().context("build the web client")?;
+    let patience = match binary().is_file() {
+        true => "",
+        false => " (the first time: about 6 min on 2 cores)",
+    };
+    eprintln!("3/3 Compiling the server{patience}");
     command::run(cargo(&["build", "--release", "-p", "gryt"])).context("build the gryt binary")
+}
+
+fn binary() -> PathBuf {
+    cache::target().join("release/gryt")
 }

@@ -11,7 +11,11 @@ use crate::cache::root;
 use crate::command::{self, output, run};
 use crate::packages::is_installed;
 
-const OLDEST_NODE: u32 = 20;
+/// Major and minor; what Vite asks for.
+const OLDEST_NODE: (u32, u32) = (20, 19);
+const WHERE_NODE_IS: &str = "Debian 12 and Ubuntu 24.04 carry an older one: take it from \
+    https://github.com/nodesource/distributions, or by `nvm install 24` of \
+    https://github.com/nvm-sh/nvm";
 
 /// Installs what package-lock.json names, if that is not what node_modules holds.
 ///
@@ -32,7 +36,8 @@ pub(crate) fn install_in(folder: &str) -> Result<()> {
         return Ok(());
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+    npm.args(["ci", "--no-audit", "--no-fund", "--no-update-notifier"])
+        .arg("--loglevel=error")
         .current_dir(&folder);
     run(npm)?;
     fs::write(&installed, wanted).with_context(|| format!("write \"{}\"", installed.display()))
@@ -60,7 +65,8 @@ pub(crate) fn build() -> Result<()> {
     if built.is_some() && built >= newest {
         return Ok(());
     }
-    run(npm(&["run", "build"]))
+    // The list of every file that it made says nothing to who waits for a server.
+    run(npm(&["run", "build", "--silent", "--", "--logLevel=warn"]))
 }
 
 /// Makes an npm command in web/.
@@ -71,21 +77,22 @@ pub(crate) fn npm(args: &[&str]) -> Command {
 }
 
 fn check_node() -> Result<()> {
+    let (major, minor) = OLDEST_NODE;
     if !is_installed("node") || !is_installed("npm") {
-        bail!(
-            "Node {OLDEST_NODE} or newer is missing; install it from your system's packages or nodejs.org"
-        );
+        bail!("Node {major}.{minor} or newer with npm is missing. {WHERE_NODE_IS}");
     }
     let version = output(command::command("node", &["--version"]))?;
-    let major = version.trim().trim_start_matches('v').split('.').next();
-    let major: u32 = major.and_then(|major| major.parse().ok()).unwrap_or(0);
-    if major < OLDEST_NODE {
-        bail!(
-            "Node {} is too old; {OLDEST_NODE} or newer is needed",
-            version.trim()
-        );
+    let version = version.trim();
+    if node_version(version) < Some(OLDEST_NODE) {
+        bail!("Node {version} is too old: {major}.{minor} or newer is needed. {WHERE_NODE_IS}");
     }
     Ok(())
+}
+
+/// Major and minor of what `node --version` prints.
+fn node_version(printed: &str) -> Option<(u32, u32)> {
+    let mut numbers = printed.trim_start_matches('v').split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -101,4 +108,24 @@ fn newest_in(path: &Path) -> Option<SystemTime> {
         .filter_map(|entry| newest_in(&entry.ok()?.path()))
         .chain([own])
         .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_of_an_older_system_is_too_old() {
+        for (printed, is_new_enough) in [
+            ("v12.22.9", false),
+            ("v18.20.4", false),
+            ("v20.9.0", false),
+            ("v20.19.2", true),
+            ("v24.1.0", true),
+            ("", false),
+        ] {
+            let version = node_version(printed);
+            assert_eq!(version >= Some(OLDEST_NODE), is_new_enough, "{printed}");
+        }
+    }
 }
