@@ -1,0 +1,302 @@
+//! Golden files of whole servers, and rules that hold for every one of them.
+
+mod fixture;
+mod material;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::build;
+use crate::crd::MediaType;
+use crate::objects::{Child, Objects, Prepared};
+use crate::valid::{Announced, Pending, ValidServer};
+use fixture::{material, servers};
+
+/// Every object in the order of applying, as JSON.
+fn values(objects: &Objects<Prepared>) -> Vec<Value> {
+    fn all<'a, T: serde::Serialize + 'a>(
+        objects: impl IntoIterator<Item = &'a T>,
+    ) -> impl Iterator<Item = Value> {
+        objects
+            .into_iter()
+            .map(|object| serde_json::to_value(object).unwrap())
+    }
+    let Objects {
+        authority,
+        service_accounts,
+        secrets,
+        node_addresses,
+        volume,
+        network_policies,
+        disruption_budgets,
+        media_services,
+        sfu_services,
+        signaling_service,
+        certificate,
+        http_route,
+        ingress,
+        sfus,
+        signaling,
+        awaited: _,
+        state: _,
+    } = objects;
+    all([authority])
+        .chain(all(service_accounts))
+        .chain(all(secrets))
+        .chain(all(node_addresses))
+        .chain(all([volume]))
+        .chain(all(network_policies))
+        .chain(all(disruption_budgets))
+        .chain(all(media_services))
+        .chain(all(sfu_services))
+        .chain(all([signaling_service]))
+        .chain(all(certificate))
+        .chain(all(http_route))
+        .chain(all(ingress))
+        .chain(all(sfus))
+        .chain(all(signaling))
+        .collect()
+}
+
+fn built(server: &ValidServer) -> Vec<Value> {
+    values(&build(server, &material(server)))
+}
+
+fn pods(objects: &[Value]) -> Vec<&Value> {
+    let deployments = objects.iter().filter(|o| o["kind"] == "Deployment");
+    deployments.map(|o| &o["spec"]["template"]).collect()
+}
+
+/// `GRYT_UPDATE_GOLDEN=1 cargo test -p gryt-operator golden` writes them anew.
+#[test]
+fn servers_are_the_golden_ones() {
+    for (name, server) in servers() {
+        let objects = built(&server);
+        let yaml: Vec<String> = objects
+            .iter()
+            .map(|object| serde_yaml_ng::to_string(object).unwrap())
+            .collect();
+        let yaml = yaml.join("---\n");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+        let file = format!("{folder}/{name}.yaml");
+        if std::env::var_os("GRYT_UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, &yaml).unwrap();
+        }
+        let golden = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            yaml == golden,
+            "{name} differs from tests/golden/{name}.yaml"
+        );
+    }
+}
+
+#[test]
+fn the_same_server_gives_the_same_bytes() {
+    for (name, server) in servers() {
+        assert_eq!(built(&server), built(&server.clone()), "{name}");
+    }
+}
+
+#[test]
+fn every_child_has_its_owner_and_labels_and_no_time() {
+    for (name, server) in servers() {
+        for object in built(&server) {
+            let metadata = &object["metadata"];
+            let what = format!("{name}: {} {}", object["kind"], metadata["name"]);
+            assert!(object["apiVersion"].is_string(), "{what}");
+            assert!(metadata.get("creationTimestamp").is_none(), "{what}");
+            let labels = &metadata["labels"];
+            assert_eq!(labels["app.kubernetes.io/name"], "gryt", "{what}");
+            assert_eq!(labels["app.kubernetes.io/instance"], "chat", "{what}");
+            assert_eq!(
+                labels["app.kubernetes.io/managed-by"], "gryt-operator",
+                "{what}"
+            );
+            if metadata["namespace"] == "gryt-system" {
+                assert!(metadata.get("ownerReferences").is_none(), "{what}");
+                continue;
+            }
+            assert_eq!(metadata["namespace"], "team-a", "{what}");
+            let owner = &metadata["ownerReferences"][0];
+            assert_eq!(owner["uid"], server.uid.as_str(), "{what}");
+            assert_eq!(owner["controller"], true, "{what}");
+            assert_eq!(owner["blockOwnerDeletion"], true, "{what}");
+        }
+    }
+}
+
+#[test]
+fn the_key_of_the_authority_never_reaches_the_tenant() {
+    for (name, server) in servers() {
+        let secrets = built(&server);
+        for secret in secrets.iter().filter(|o| o["kind"] == "Secret") {
+            let holds = secret["data"].get("ca.key").is_some();
+            let is_ours = secret["metadata"]["namespace"] == "gryt-system";
+            assert_eq!(holds, is_ours, "{name}");
+        }
+    }
+}
+
+#[test]
+fn pods_pass_pod_security_restricted() {
+    for (name, server) in servers() {
+        for pod in pods(&built(&server)) {
+            let spec = &pod["spec"];
+            let security = &spec["securityContext"];
+            assert_eq!(security["runAsNonRoot"], true, "{name}");
+            assert_eq!(security["runAsUser"], 65532, "{name}");
+            assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+            assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+            let volumes = spec["volumes"].as_array().unwrap();
+            for kind in volumes.iter().flat_map(|v| v.as_object().unwrap().keys()) {
+                let allowed = [
+                    "name",
+                    "secret",
+                    "configMap",
+                    "emptyDir",
+                    "persistentVolumeClaim",
+                ];
+                assert!(allowed.contains(&kind.as_str()), "{name}: {kind}");
+            }
+            let [container] = &spec["containers"].as_array().unwrap()[..] else {
+                panic!("{name}: one container");
+            };
+            let security = &container["securityContext"];
+            assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
+            assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
+            assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]));
+            let host_ports = container["ports"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|port| port.get("hostPort").is_some());
+            let asked = matches!(
+                server.media_type(),
+                MediaType::HostPort | MediaType::HostNetwork
+            );
+            let on_node = host_ports || spec["hostNetwork"] == true;
+            assert!(asked || !on_node, "{name}");
+        }
+    }
+}
+
+/// Kubernetes accepts a pod whose mount names no volume only to refuse it later.
+#[test]
+fn every_mount_has_a_volume_and_every_volume_an_object() {
+    for (name, server) in servers() {
+        let objects = built(&server);
+        let made: BTreeSet<(&str, &str)> = objects
+            .iter()
+            .map(|o| {
+                let name = o["metadata"]["name"].as_str().unwrap();
+                (o["kind"].as_str().unwrap(), name)
+            })
+            .collect();
+        for pod in pods(&objects) {
+            let volumes = pod["spec"]["volumes"].as_array().unwrap();
+            let mounts = pod["spec"]["containers"][0]["volumeMounts"]
+                .as_array()
+                .unwrap();
+            let names: BTreeSet<_> = volumes.iter().map(|v| v["name"].as_str()).collect();
+            let mounted: BTreeSet<_> = mounts.iter().map(|m| m["name"].as_str()).collect();
+            assert_eq!(names, mounted, "{name}");
+            for volume in volumes {
+                let wanted = [
+                    ("Secret", &volume["secret"]["secretName"]),
+                    ("ConfigMap", &volume["configMap"]["name"]),
+                    (
+                        "PersistentVolumeClaim",
+                        &volume["persistentVolumeClaim"]["claimName"],
+                    ),
+                ];
+                for (kind, object) in wanted {
+                    let Some(object) = object.as_str() else {
+                        continue;
+                    };
+                    let by_others = server.tls.secret_name(&server.name);
+                    let by_others = kind == "Secret" && by_others.as_deref() == Some(object);
+                    assert!(
+                        by_others || made.contains(&(kind, object)),
+                        "{name}: {kind} {object}"
+                    );
+                }
+            }
+            let account = pod["spec"]["serviceAccountName"].as_str().unwrap();
+            assert!(made.contains(&("ServiceAccount", account)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn selectors_match_their_pods_and_name_no_version() {
+    for (name, server) in servers() {
+        for object in built(&server) {
+            let selector = &object["spec"]["selector"];
+            let labels = match object["kind"].as_str().unwrap() {
+                "Deployment" => {
+                    let labels = &object["spec"]["template"]["metadata"]["labels"];
+                    for (key, value) in selector["matchLabels"].as_object().unwrap() {
+                        assert_eq!(&labels[key], value, "{name}");
+                    }
+                    &selector["matchLabels"]
+                }
+                "Service" => selector,
+                _ => continue,
+            };
+            assert!(labels.get("app.kubernetes.io/version").is_none(), "{name}");
+            assert!(labels.as_object().unwrap().len() >= 3, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_slot_without_an_address_has_its_services_but_no_deployment() {
+    let mut server = fixture::smallest();
+    for slot in &mut server.slots {
+        slot.announced = Announced::Pending(Pending::NodePort);
+    }
+    server.origin = None;
+    let objects = build(&server, &material(&server));
+    assert_eq!(objects.media_services.len(), 1);
+    assert!(objects.sfus.is_empty());
+    assert!(objects.signaling.is_none());
+    assert_eq!(objects.awaited, ["chat-sfu-0", "chat-signaling"]);
+    let children = objects.children();
+    assert!(children.contains(&(Child::Deployment, "chat-sfu-0".to_owned())));
+    assert!(children.contains(&(Child::Deployment, "chat-signaling".to_owned())));
+}
+
+#[test]
+fn suspension_changes_nothing_but_the_replicas() {
+    let awake = fixture::smallest();
+    let mut asleep = awake.clone();
+    asleep.suspended = true;
+    let mut objects = built(&asleep);
+    for object in objects.iter_mut().filter(|o| o["kind"] == "Deployment") {
+        assert_eq!(object["spec"]["replicas"], 0);
+        object["spec"]["replicas"] = 1.into();
+    }
+    assert_eq!(objects, built(&awake));
+}
+
+#[test]
+fn children_are_exactly_what_is_built() {
+    for (name, server) in servers() {
+        let objects = build(&server, &material(&server));
+        let mut named: BTreeSet<(String, String)> = objects
+            .children()
+            .into_iter()
+            .map(|(kind, name)| (kind.api_resource().kind, name))
+            .collect();
+        for object in values(&objects) {
+            if object["metadata"]["namespace"] == "gryt-system" {
+                continue;
+            }
+            let kind = object["kind"].as_str().unwrap().to_owned();
+            let object = object["metadata"]["name"].as_str().unwrap().to_owned();
+            assert!(named.remove(&(kind, object.clone())), "{name}: {object}");
+        }
+        assert!(named.is_empty(), "{name}: {named:?}");
+    }
+}

@@ -1,0 +1,231 @@
+//! Servers of every kind of exposure, and secrets that are the same in every run.
+
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use k8s_openapi::api::core::v1::{Toleration, TopologySpreadConstraint};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use gryt_model::ServerId;
+
+use crate::build::{Material, OwnerToken};
+use crate::class::ResolvedClass;
+use crate::crd::{
+    GrytServerClassSpec, Limits, MediaType, NodeAddress, PodTemplate, PortRange, PullPolicy,
+    PullSecret, Resources, ServerResources,
+};
+use crate::pki::{Authority, Certificates, Leaf, Pair};
+use crate::valid::{Announced, Slot, SlotPorts, Tls, ValidImages, ValidServer, ValidStorage, Web};
+
+/// A server on an empty cluster, of which only the host name was given.
+pub(super) fn smallest() -> ValidServer {
+    ValidServer {
+        name: "chat".parse().unwrap(),
+        namespace: "team-a".parse().unwrap(),
+        uid: "0b5a4d6e-1111-4222-8333-944455556666".to_owned(),
+        generation: 1,
+        id: ServerId::from_random([7; 16]),
+        hostname: "chat.example.org".parse().unwrap(),
+        display_name: "chat".to_owned(),
+        class: ResolvedClass {
+            name: None,
+            spec: GrytServerClassSpec::default(),
+        },
+        suspended: false,
+        signaling_replicas: 1,
+        storage: ValidStorage {
+            size: "1Gi".to_owned(),
+            storage_class_name: None,
+        },
+        slots: vec![Slot {
+            number: 0,
+            ports: SlotPorts::default(),
+            announced: Announced::NodeAddress { port: 30081 },
+        }],
+        images: ValidImages {
+            signaling: "registry.example.org/gryt/gryt-signaling:1.2.3".to_owned(),
+            sfu: "registry.example.org/gryt/gryt-sfu:1.2.3".to_owned(),
+            pull_policy: PullPolicy::IfNotPresent,
+            version: "1.2.3".to_owned(),
+        },
+        web: Web::NodePort {
+            annotations: BTreeMap::new(),
+        },
+        tls: Tls::SelfSigned,
+        origin: Some("https://chat.example.org:30443".to_owned()),
+        template: PodTemplate::default(),
+    }
+}
+
+/// Media by load balancer, web by a Gateway that ends TLS.
+fn gateway() -> ValidServer {
+    let mut server = smallest();
+    server.class.spec.exposure.media.type_ = MediaType::LoadBalancer;
+    server.class.spec.exposure.media.annotations = one("example.org/pool", "media");
+    server.class.spec.trusted_proxies = vec!["10.42.0.0/16".to_owned(), "fd00::/8".to_owned()];
+    server.slots[0].announced = Announced::Fixed {
+        addresses: vec!["192.0.2.9".parse().unwrap(), "2001:db8::9".parse().unwrap()],
+        port: 8081,
+    };
+    server.web = Web::Gateway {
+        name: "public".to_owned(),
+        namespace: "gateways".to_owned(),
+        section_name: Some("https".to_owned()),
+        annotations: BTreeMap::new(),
+    };
+    server.tls = Tls::AtGateway;
+    server.origin = Some("https://chat.example.org".to_owned());
+    server
+}
+
+/// Web by an Ingress with cert-manager's certificate, media by ports of the node.
+fn ingress() -> ValidServer {
+    let mut server = smallest();
+    server.class.spec.exposure.media.type_ = MediaType::HostPort;
+    server.class.spec.exposure.media.ports = Some(PortRange {
+        first: 20000,
+        last: 20100,
+    });
+    server.slots[0].announced = Announced::NodeAddress { port: 20007 };
+    server.web = Web::Ingress {
+        class_name: Some("traefik".to_owned()),
+        annotations: one("example.org/timeout", "1h"),
+    };
+    server.tls = Tls::Issuer {
+        name: "letsencrypt".to_owned(),
+        kind: "ClusterIssuer",
+    };
+    server.origin = Some("https://chat.example.org".to_owned());
+    server
+}
+
+/// The network of the node, behind 1:1 NAT, and a certificate of the tenant.
+fn host_network() -> ValidServer {
+    let mut server = smallest();
+    server.class.spec.exposure.media.type_ = MediaType::HostNetwork;
+    server.class.spec.exposure.media.node_addresses =
+        [("node2", "2001:db8::2"), ("node1", "192.0.2.1")]
+            .map(|(node, address)| NodeAddress {
+                node: node.to_owned(),
+                address: address.to_owned(),
+            })
+            .into();
+    server.slots[0].ports = SlotPorts {
+        media: 20000,
+        grpc: 20001,
+        probes: 20002,
+    };
+    server.slots[0].announced = Announced::NodeAddress { port: 20000 };
+    server.web = Web::LoadBalancer {
+        annotations: one("example.org/pool", "web"),
+    };
+    server.tls = Tls::TenantSecret {
+        name: "chat-certificate".to_owned(),
+    };
+    server.origin = Some("https://chat.example.org".to_owned());
+    server
+}
+
+fn suspended() -> ValidServer {
+    let mut server = smallest();
+    server.suspended = true;
+    server
+}
+
+/// Everything that tenant and class may say about pods.
+fn full_template() -> ValidServer {
+    let mut server = smallest();
+    let quantities = |list: [(&str, &str); 2]| {
+        list.map(|(name, value)| (name.to_owned(), Quantity(value.to_owned())))
+            .into()
+    };
+    server.display_name = "Größe: $(HOME) & more".to_owned();
+    server.class.name = Some("gold".to_owned());
+    server.class.spec.limits = Limits {
+        room_capacity: Some(50),
+        places_per_worker: Some(200),
+        max_storage: None,
+    };
+    server.storage = ValidStorage {
+        size: "20Gi".to_owned(),
+        storage_class_name: Some("fast".to_owned()),
+    };
+    server.images.pull_policy = PullPolicy::Always;
+    server.tls = Tls::ClassSecret {
+        name: "wildcard".to_owned(),
+    };
+    server.template = PodTemplate {
+        annotations: [
+            ("example.org/team".to_owned(), "a".to_owned()),
+            ("gryt.chat/server-id".to_owned(), "forged".to_owned()),
+        ]
+        .into(),
+        node_selector: one("disk", "ssd"),
+        tolerations: vec![Toleration {
+            key: Some("dedicated".to_owned()),
+            operator: Some("Exists".to_owned()),
+            ..Toleration::default()
+        }],
+        topology_spread_constraints: vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "topology.kubernetes.io/zone".to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            ..TopologySpreadConstraint::default()
+        }],
+        image_pull_secrets: vec![PullSecret {
+            name: "registry".to_owned(),
+        }],
+        resources: ServerResources {
+            signaling: None,
+            sfu: Some(Resources {
+                requests: quantities([("cpu", "1"), ("memory", "256Mi")]),
+                limits: quantities([("cpu", "2"), ("memory", "1Gi")]),
+            }),
+        },
+    };
+    server
+}
+
+/// Every golden server with the name of its file.
+pub(super) fn servers() -> Vec<(&'static str, ValidServer)> {
+    vec![
+        ("smallest", smallest()),
+        ("gateway", gateway()),
+        ("ingress", ingress()),
+        ("host-network", host_network()),
+        ("suspended", suspended()),
+        ("full-template", full_template()),
+    ]
+}
+
+/// Secrets whose contents say what they stand for.
+pub(super) fn material(server: &ValidServer) -> Material {
+    let pair = |name: &str| Pair {
+        certificate: format!("certificate of {name}\n"),
+        key: format!("key of {name}\n"),
+    };
+    let leaf = |name: &str| Leaf {
+        authorities: "certificate of ca\n".to_owned(),
+        pair: pair(name),
+    };
+    Material {
+        operator_namespace: "gryt-system".parse().unwrap(),
+        certificates: Certificates {
+            authority: Authority {
+                current: pair("ca"),
+                next: None,
+                previous: None,
+            },
+            signaling: leaf("signaling"),
+            sfu: leaf("sfu"),
+            web: (server.tls == Tls::SelfSigned).then(|| pair("web")),
+            due: UNIX_EPOCH,
+        },
+        class_certificate: Some(pair("class")),
+        owner_token: OwnerToken::from_random([1; 20]),
+    }
+}
+
+fn one(key: &str, value: &str) -> BTreeMap<String, String> {
+    [(key.to_owned(), value.to_owned())].into()
+}

@@ -1,0 +1,201 @@
+//! Everything that one GrytServer becomes. `build` prepares the objects, `apply` brings them to
+//! the cluster; only what was applied makes a status. The fields stand in the order of applying:
+//! what others refer to first, media Services before the pods that announce their ports.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Resource, ResourceExt as _};
+
+/// Objects as `build` wants them.
+#[derive(Debug, Clone, Copy)]
+pub enum Prepared {}
+
+/// Objects as the cluster has them.
+#[derive(Debug, Clone, Copy)]
+pub enum Applied {}
+
+/// All objects of one server. Whoever goes through them destructures without `..`, so that a new
+/// field can't be forgotten.
+#[derive(Debug, Clone)]
+pub struct Objects<State> {
+    /// `ca-<server id>`, the only object in the operator's namespace, and so without an owner.
+    pub authority: Secret,
+    /// `<server>-signaling` and `<server>-sfu`.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Owner's invite, mTLS of both processes, and the web certificate if the operator keeps it.
+    pub secrets: Vec<Secret>,
+    /// `<server>-nodes`, where the class knows addresses of nodes.
+    pub node_addresses: Option<ConfigMap>,
+    /// `<server>-data`.
+    pub volume: PersistentVolumeClaim,
+    /// `<server>-signaling` and `<server>-sfu`.
+    pub network_policies: Vec<NetworkPolicy>,
+    /// `<server>-signaling` and `<server>-sfu`.
+    pub disruption_budgets: Vec<PodDisruptionBudget>,
+    /// `<server>-sfu-<n>-media`, where media comes by a Service.
+    pub media_services: Vec<Service>,
+    /// `<server>-sfu-<n>`, for gRPC.
+    pub sfu_services: Vec<Service>,
+    /// `<server>-signaling`.
+    pub signaling_service: Service,
+    /// `<server>-web-tls`, what cert-manager is asked for.
+    pub certificate: Option<DynamicObject>,
+    /// `<server>`, where the web is behind a Gateway.
+    pub http_route: Option<DynamicObject>,
+    /// `<server>`, where the web is behind an Ingress controller.
+    pub ingress: Option<Ingress>,
+    /// `<server>-sfu-<n>`, of the slots whose address is known.
+    pub sfus: Vec<Deployment>,
+    /// `<server>-signaling`, once its origin is known.
+    pub signaling: Option<Deployment>,
+    /// Deployments that wait for a port or an address: not built, and not deleted either.
+    pub awaited: Vec<String>,
+    /// Whether the cluster has them.
+    pub state: PhantomData<State>,
+}
+
+/// A kind of object that belongs to a GrytServer and lives in its namespace: what is watched, and
+/// what is deleted when it is no longer wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Child {
+    /// v1
+    ServiceAccount,
+    /// v1
+    Secret,
+    /// v1
+    ConfigMap,
+    /// v1
+    PersistentVolumeClaim,
+    /// networking.k8s.io/v1
+    NetworkPolicy,
+    /// policy/v1
+    PodDisruptionBudget,
+    /// v1
+    Service,
+    /// cert-manager.io/v1; only where its CRD is installed
+    Certificate,
+    /// gateway.networking.k8s.io/v1; only where its CRD is installed
+    HttpRoute,
+    /// networking.k8s.io/v1
+    Ingress,
+    /// apps/v1
+    Deployment,
+}
+
+impl Child {
+    /// Every kind, in the order of applying.
+    pub const ALL: [Self; 11] = [
+        Self::ServiceAccount,
+        Self::Secret,
+        Self::ConfigMap,
+        Self::PersistentVolumeClaim,
+        Self::NetworkPolicy,
+        Self::PodDisruptionBudget,
+        Self::Service,
+        Self::Certificate,
+        Self::HttpRoute,
+        Self::Ingress,
+        Self::Deployment,
+    ];
+
+    /// How the API server calls it.
+    #[must_use]
+    pub fn api_resource(self) -> ApiResource {
+        match self {
+            Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+            Self::Secret => ApiResource::erase::<Secret>(&()),
+            Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Self::PersistentVolumeClaim => ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
+            Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
+            Self::Service => ApiResource::erase::<Service>(&()),
+            Self::Certificate => {
+                let kind = GroupVersionKind::gvk("cert-manager.io", "v1", "Certificate");
+                ApiResource::from_gvk_with_plural(&kind, "certificates")
+            }
+            Self::HttpRoute => {
+                let kind = GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute");
+                ApiResource::from_gvk_with_plural(&kind, "httproutes")
+            }
+            Self::Ingress => ApiResource::erase::<Ingress>(&()),
+            Self::Deployment => ApiResource::erase::<Deployment>(&()),
+        }
+    }
+
+    /// Whether every Kubernetes has this kind; the others come with a CRD of somebody else.
+    #[must_use]
+    pub fn is_built_in(self) -> bool {
+        !matches!(self, Self::Certificate | Self::HttpRoute)
+    }
+}
+
+impl<State> Objects<State> {
+    /// Kind and name of every child in the namespace of the GrytServer, awaited ones too. A child
+    /// of the server that is not among them is no longer wanted.
+    #[must_use]
+    pub fn children(&self) -> BTreeSet<(Child, String)> {
+        let Self {
+            authority: _,
+            service_accounts,
+            secrets,
+            node_addresses,
+            volume,
+            network_policies,
+            disruption_budgets,
+            media_services,
+            sfu_services,
+            signaling_service,
+            certificate,
+            http_route,
+            ingress,
+            sfus,
+            signaling,
+            awaited,
+            state: _,
+        } = self;
+        let services = media_services.iter().chain(sfu_services);
+        let mut children = BTreeSet::new();
+        name(&mut children, Child::ServiceAccount, service_accounts);
+        name(&mut children, Child::Secret, secrets);
+        name(&mut children, Child::ConfigMap, node_addresses);
+        name(&mut children, Child::PersistentVolumeClaim, [volume]);
+        name(&mut children, Child::NetworkPolicy, network_policies);
+        name(
+            &mut children,
+            Child::PodDisruptionBudget,
+            disruption_budgets,
+        );
+        name(
+            &mut children,
+            Child::Service,
+            services.chain([signaling_service]),
+        );
+        name(&mut children, Child::Certificate, certificate);
+        name(&mut children, Child::HttpRoute, http_route);
+        name(&mut children, Child::Ingress, ingress);
+        name(
+            &mut children,
+            Child::Deployment,
+            sfus.iter().chain(signaling),
+        );
+        children.extend(awaited.iter().map(|name| (Child::Deployment, name.clone())));
+        children
+    }
+}
+
+fn name<'a, K: Resource + 'a>(
+    children: &mut BTreeSet<(Child, String)>,
+    child: Child,
+    objects: impl IntoIterator<Item = &'a K>,
+) {
+    let named = objects.into_iter().map(|object| (child, object.name_any()));
+    children.extend(named);
+}
