@@ -41,6 +41,10 @@ pub enum EventKind {
 pub enum LossCause {
     /// No valid packet came for 15 s.
     Silent,
+    /// The client ended the association.
+    Closed,
+    /// ICE or DTLS did not get through.
+    NeverConnected,
     /// The seat reached its hard cap of 12 hours.
     Expired,
 }

@@ -9,7 +9,6 @@
 
 mod command;
 mod counters;
-mod epochs;
 mod event;
 /// Doors for the fuzz targets.
 #[doc(hidden)]

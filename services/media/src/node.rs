@@ -12,7 +12,6 @@ use gryt_model::{AudibleLimit, Epoch, RoomId};
 
 use crate::command::{Capabilities, Offer, Place, Refusal, Seat};
 use crate::counters::{Counters, Discard};
-use crate::epochs::Epochs;
 use crate::event::{Event, EventKind, Events, LossCause, Seated};
 use crate::output::{Output, Transmit};
 use crate::participant::{Beginning, Participant};
@@ -48,7 +47,6 @@ pub struct Node {
     random: Random,
     rooms: Slab<Room>,
     rooms_by_id: BTreeMap<RoomId, usize>,
-    epochs: Epochs,
     participants: Slab<Participant>,
     /// Validated address pairs. Keyed by what strangers choose, hence the keyed hash of the
     /// standard map.
@@ -91,7 +89,6 @@ impl Node {
             random: Random::new(&seed),
             rooms: Slab::default(),
             rooms_by_id: BTreeMap::new(),
-            epochs: Epochs::default(),
             participants: Slab::default(),
             addresses: HashMap::new(),
             timers: Timers::default(),
@@ -120,10 +117,6 @@ impl Node {
         if let Some(room) = room {
             room.fence(place.epoch)?;
             before = room.find(place.participant);
-        } else if let Some(highest) = self.epochs.highest(&place.room)
-            && place.epoch < highest
-        {
-            return Err(Refusal::StaleEpoch { highest });
         }
         if before.is_none() && self.participants.len() >= self.max_participants {
             return Err(Refusal::Full {
@@ -133,7 +126,6 @@ impl Node {
         let room_index = known.unwrap_or_else(|| {
             let room = Room::new(place.room.clone(), place.epoch, audible_limit);
             let index = self.rooms.insert(room);
-            self.epochs.forget(&place.room);
             self.rooms_by_id.insert(place.room.clone(), index);
             index
         });
@@ -221,7 +213,7 @@ impl Node {
         Ok(())
     }
 
-    /// Gives a place up. The room goes with its last participant, but for its highest epoch.
+    /// Gives a place up. The room goes with its last participant.
     ///
     /// # Errors
     /// [`Refusal::StaleEpoch`], [`Refusal::UnknownRoom`], [`Refusal::UnknownParticipant`].
@@ -230,6 +222,11 @@ impl Node {
         let room = self.unseat(index);
         self.close_if_empty(room);
         Ok(())
+    }
+
+    /// Offers these addresses from the next seat on. Who sits already keeps what it was offered.
+    pub fn set_candidates(&mut self, candidates: Vec<SocketAddr>) {
+        self.peer_config.candidates = candidates.into();
     }
 
     /// Does what is due.
@@ -375,7 +372,6 @@ impl Node {
             && let Some(room) = self.rooms.remove(index)
         {
             self.rooms_by_id.remove(&room.id);
-            self.epochs.remember(room.id, room.epoch);
         }
     }
 

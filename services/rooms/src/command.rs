@@ -107,6 +107,12 @@ pub enum Command {
         /// When the list was asked for: whoever was seated later may be missing in it.
         asked_at: Instant,
     },
+    /// A node takes no new rooms, until its next snapshot says otherwise by not being followed by
+    /// this. Rooms that are there stay and take participants.
+    NodeDraining {
+        /// Which.
+        node: NodeId,
+    },
     /// A node is not heard any more. Its rooms live on for [`crate::NODE_GRACE`].
     NodeSilent {
         /// Which.

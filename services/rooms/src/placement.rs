@@ -11,13 +11,17 @@ pub(crate) struct Node {
     pub(crate) seats: usize,
     /// Whether it stopped being heard.
     pub(crate) silent: bool,
+    /// Whether it takes no new rooms.
+    pub(crate) draining: bool,
+    /// Whether a snapshot of it came, since it is known.
+    pub(crate) compared: bool,
 }
 
-/// The heard node with the fewest seats; among equals the lowest id, so that it can be predicted.
+/// The heard node that takes rooms and has the fewest seats; among equals the lowest id, so that it can be predicted.
 pub(crate) fn place(nodes: &BTreeMap<NodeId, Node>) -> Option<&NodeId> {
     nodes
         .iter()
-        .filter(|(_, node)| !node.silent)
+        .filter(|(_, node)| !node.silent && !node.draining)
         .min_by_key(|(id, node)| (node.seats, *id))
         .map(|(id, _)| id)
 }
@@ -27,7 +31,11 @@ mod tests {
     use super::*;
 
     fn node(seats: usize, silent: bool) -> Node {
-        Node { seats, silent }
+        Node {
+            seats,
+            silent,
+            ..Node::default()
+        }
     }
 
     #[test]
@@ -41,6 +49,11 @@ mod tests {
         ]);
         assert_eq!(place(&nodes), Some(&id(3)));
         assert_eq!(place(&BTreeMap::from([(id(2), node(0, true))])), None);
+        let draining = Node {
+            draining: true,
+            ..node(0, false)
+        };
+        assert_eq!(place(&BTreeMap::from([(id(1), draining)])), None);
         assert_eq!(place(&BTreeMap::new()), None);
     }
 }

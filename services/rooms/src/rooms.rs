@@ -10,7 +10,7 @@ use crate::effect::{Effect, End, Refusal, SeatOrder};
 use crate::placement::{self, Node};
 use crate::room::{Capabilities, Participant, Room, Seat, VoiceState};
 
-/// How long the place of a lost session is kept.
+/// How long the place of a lost session is kept, and a seat that the process before this one gave.
 pub const GRACE: Duration = Duration::from_secs(15);
 
 /// How long the rooms of a silent node live on: media needs nobody else, so a short gap costs nothing.
@@ -44,6 +44,7 @@ pub struct Rooms {
 enum Deadline {
     Place(SessionId),
     Node(NodeId),
+    Stranger(NodeId, Seated),
 }
 
 /// Whether the node still holds a seat that is given up here.
@@ -101,7 +102,11 @@ impl Rooms {
                 node,
                 seated,
                 asked_at,
-            } => self.compare(&node, seated, asked_at),
+            } => self.compare(&node, seated, asked_at, now),
+            Command::NodeDraining { node } => {
+                self.nodes.entry(node).or_default().draining = true;
+                Vec::new()
+            }
             Command::NodeSilent { node } => {
                 self.silence(node, now + NODE_GRACE);
                 Vec::new()
@@ -109,7 +114,8 @@ impl Rooms {
         }
     }
 
-    /// The next instant at which `handle_timeout` has work: kept places, silent nodes.
+    /// The next instant at which `handle_timeout` has work: kept places, silent nodes, seats of the
+    /// process before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
@@ -127,6 +133,11 @@ impl Rooms {
             match deadline {
                 Deadline::Place(session) => effects.extend(self.leave(&session)),
                 Deadline::Node(node) => effects.extend(self.lose(&node)),
+                Deadline::Stranger(node, seat) => {
+                    if self.participant(&seat).is_none() {
+                        effects.push(self.unseat(&node, seat));
+                    }
+                }
             }
         }
         effects
@@ -408,8 +419,17 @@ impl Rooms {
         }
     }
 
-    fn compare(&mut self, node: &NodeId, seated: Vec<Seated>, asked_at: Instant) -> Vec<Effect> {
-        self.nodes.entry(node.clone()).or_default().silent = false;
+    fn compare(
+        &mut self,
+        node: &NodeId,
+        seated: Vec<Seated>,
+        asked_at: Instant,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let heard = self.nodes.entry(node.clone()).or_default();
+        heard.silent = false;
+        heard.draining = false;
+        let first = !std::mem::replace(&mut heard.compared, true);
         self.deadlines
             .retain(|(_, deadline)| *deadline != Deadline::Node(node.clone()));
 
@@ -435,15 +455,25 @@ impl Rooms {
         let strangers = there
             .into_iter()
             .filter(|seat| self.participant(seat).is_none());
-        effects.extend(strangers.map(|seat| {
-            Effect::Unseat(SeatOrder {
-                node: node.clone(),
-                room: seat.room,
-                epoch: self.epoch,
-                participant: seat.participant,
-            })
-        }));
+        for seat in strangers.collect::<Vec<_>>() {
+            if first {
+                // Seated by the process before this one: they talk on until they have come over.
+                let stranger = Deadline::Stranger(node.clone(), seat);
+                self.deadlines.insert((now + GRACE, stranger));
+            } else {
+                effects.push(self.unseat(node, seat));
+            }
+        }
         effects
+    }
+
+    fn unseat(&self, node: &NodeId, seat: Seated) -> Effect {
+        Effect::Unseat(SeatOrder {
+            node: node.clone(),
+            room: seat.room,
+            epoch: self.epoch,
+            participant: seat.participant,
+        })
     }
 
     /// Changes that were made while the node was not heard may have been lost.

@@ -2,29 +2,57 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 
-/// The addresses to offer for a socket bound to `bound`, the best first: what the operator
-/// announces, else the bound address, else every address of the host.
-///
-/// # Errors
-/// When the host's interfaces cannot be listed.
-pub(crate) fn addresses(announce: &[IpAddr], bound: IpAddr) -> io::Result<Vec<IpAddr>> {
-    if !announce.is_empty() {
-        return Ok(announce.to_vec());
+/// What a person who runs the node says of how clients reach it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Announcement {
+    /// The best first. Empty: what the socket and the host say.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Of the first worker. `None`: the bound port of each.
+    pub(crate) first_port: Option<NonZeroU16>,
+}
+
+impl Announcement {
+    /// What worker `number` offers, whose socket is bound to `bound`.
+    ///
+    /// # Errors
+    /// When the host's interfaces cannot be listed.
+    pub(crate) fn candidates(
+        &self,
+        number: usize,
+        bound: SocketAddr,
+    ) -> io::Result<Vec<SocketAddr>> {
+        let port = self.port(number).unwrap_or_else(|| bound.port());
+        let addresses = addresses(&self.addresses, bound.ip())?;
+        Ok(addresses
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect())
+    }
+
+    /// Whether there is a port to announce for each of so many workers.
+    pub(crate) fn has_ports_for(&self, workers: usize) -> bool {
+        self.first_port.is_none() || self.port(workers.saturating_sub(1)).is_some()
+    }
+
+    fn port(&self, number: usize) -> Option<u16> {
+        let number = u16::try_from(number).ok()?;
+        self.first_port?.get().checked_add(number)
+    }
+}
+
+/// The addresses to offer for a socket bound to `bound`, the best first: what is announced, else
+/// the bound address, else every address of the host.
+fn addresses(announced: &[IpAddr], bound: IpAddr) -> io::Result<Vec<IpAddr>> {
+    if !announced.is_empty() {
+        return Ok(announced.to_vec());
     }
     if !bound.is_unspecified() {
         return Ok(vec![bound]);
     }
     let interfaces = if_addrs::get_if_addrs()?;
     Ok(rank(interfaces.iter().map(if_addrs::Interface::ip), bound))
-}
-
-/// Joins the addresses with a worker's port.
-pub(crate) fn with_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
-    addresses
-        .iter()
-        .map(|&ip| SocketAddr::new(ip, port))
-        .collect()
 }
 
 /// Loopback comes last: it reaches only browsers of the same host, which have other ways too.
@@ -77,19 +105,35 @@ mod tests {
     }
 
     #[test]
-    fn announced_addresses_replace_the_hosts() {
-        let announced = ips(&["192.0.2.9"]);
-        assert_eq!(
-            addresses(&announced, "::".parse().unwrap()).unwrap(),
-            announced
-        );
+    fn announced_addresses_and_port_replace_the_hosts() {
+        let announcement = Announcement {
+            addresses: ips(&["192.0.2.9", "2001:db8::9"]),
+            first_port: NonZeroU16::new(31_000),
+        };
+        let bound = "[::]:8081".parse().unwrap();
+        let offered = |worker| announcement.candidates(worker, bound).unwrap();
+        let expected: [SocketAddr; 2] = [
+            "192.0.2.9:31000".parse().unwrap(),
+            "[2001:db8::9]:31000".parse().unwrap(),
+        ];
+        assert_eq!(offered(0), expected);
+        assert_eq!(offered(2)[0].port(), 31_002);
     }
 
     #[test]
     fn a_bound_address_is_the_only_one_offered() {
-        assert_eq!(
-            addresses(&[], ips(&["127.0.0.1"])[0]).unwrap(),
-            ips(&["127.0.0.1"])
-        );
+        let bound = "127.0.0.1:5000".parse().unwrap();
+        let offered = Announcement::default().candidates(3, bound).unwrap();
+        assert_eq!(offered, [bound]);
+    }
+
+    #[test]
+    fn ports_beyond_the_last_are_noticed() {
+        let announcement = Announcement {
+            addresses: Vec::new(),
+            first_port: NonZeroU16::new(65_534),
+        };
+        assert!(announcement.has_ports_for(2));
+        assert!(!announcement.has_ports_for(3));
     }
 }

@@ -1,7 +1,7 @@
 //! What a person who runs an SFU may choose.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 /// The media side of a node.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,12 +15,19 @@ pub struct SfuConfig {
     #[arg(long, env = "GRYT_SFU_MEDIA_BIND", default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
     pub media_bind: IpAddr,
 
-    /// Address that clients reach this node at; repeat it for several, the best first. Left out:
-    /// every address of the host's interfaces. Needed behind a NAT that maps ports one to one.
+    /// Address that clients reach this node at; repeat it for several, the best first. Clients are
+    /// told these and no others. Left out: every address of the host's interfaces. Needed behind
+    /// a NAT, a node port or a load balancer.
     #[arg(long, env = "GRYT_SFU_ANNOUNCE", value_delimiter = ',')]
     pub announce: Vec<IpAddr>,
 
-    /// Number of worker threads. Left out: one per CPU that this process may use.
+    /// UDP port that clients reach the first worker at; worker n is announced at this plus n. Left
+    /// out: the bound port. Needed where another port is mapped to ours, as a node port is.
+    #[arg(long, env = "GRYT_SFU_ANNOUNCE_PORT")]
+    pub announce_port: Option<NonZeroU16>,
+
+    /// Number of worker threads. Left out: one per CPU that this process may use. In a pod one is
+    /// right: a second core is a second pod.
     #[arg(long, env = "GRYT_SFU_WORKERS")]
     pub workers: Option<NonZeroUsize>,
 
@@ -36,6 +43,7 @@ impl Default for SfuConfig {
             media_port: 8081,
             media_bind: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             announce: Vec::new(),
+            announce_port: None,
             workers: None,
             places_per_worker: PLACES,
         }

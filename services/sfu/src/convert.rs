@@ -233,6 +233,8 @@ pub(crate) fn event(event: Event) -> WatchEvent {
         EventKind::Lost { cause } => {
             let cause = match cause {
                 LossCause::Silent => v1::LossCause::Silent,
+                LossCause::Closed => v1::LossCause::Closed,
+                LossCause::NeverConnected => v1::LossCause::NeverConnected,
                 LossCause::Expired => v1::LossCause::Expired,
             };
             WatchEvent::Lost(v1::ParticipantLost {

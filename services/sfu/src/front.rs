@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gryt_model::{Epoch, RoomId};
 use gryt_proto::sfu::v1;
 use gryt_proto::sfu::v1::sfu_service_server::SfuService;
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use tonic::{Request, Response, Status};
 use crate::convert::{self, Call};
 use crate::inbox::{Command, Inbox, NotTaken, Order, Outcome};
 use crate::outcomes::Outcomes;
-use crate::roster::{Roster, WatchItem};
+use crate::roster::{NoClaim, Roster, WatchItem};
 
 /// `gryt.sfu.v1.SfuService` of one node.
 #[derive(Debug)]
@@ -73,14 +74,14 @@ impl Front {
 
 impl Node {
     async fn carry_out(&self, command: Command) -> Result<Outcome, Status> {
-        let room = command.room().clone();
+        let (room, epoch) = command.room();
+        let room = room.clone();
         let claims = matches!(command, Command::Seat(_));
         let worker = if claims {
-            if self.stopping.load(Ordering::Relaxed) {
-                let draining = convert::refused(v1::Refusal::Draining, "the node is going away");
-                return Ok(Outcome::Refused(draining));
+            match self.claim(&room, epoch) {
+                Ok(worker) => worker,
+                Err(refused) => return Ok(Outcome::Refused(refused)),
             }
-            self.roster.claim(&room)
         } else {
             let Some(worker) = self.roster.worker_of(&room) else {
                 let unknown = gryt_media::Refusal::UnknownRoom;
@@ -95,9 +96,22 @@ impl Node {
         outcome
     }
 
+    fn claim(&self, room: &RoomId, epoch: Epoch) -> Result<usize, v1::Refused> {
+        let draining = || convert::refused(v1::Refusal::Draining, "the node is going away");
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(draining());
+        }
+        self.roster
+            .claim(room, epoch)
+            .map_err(|no_claim| match no_claim {
+                NoClaim::Draining => draining(),
+                NoClaim::Stale(refusal) => convert::refusal(&refusal),
+            })
+    }
+
     async fn order(&self, worker: usize, command: Command) -> Result<Outcome, Status> {
         let (reply, outcome) = oneshot::channel();
-        match self.inboxes[worker].send(Order { command, reply }) {
+        match self.inboxes[worker].send(Order::Command(command, reply)) {
             Ok(()) => outcome
                 .await
                 .map_err(|_| Status::unavailable("the node is going away")),

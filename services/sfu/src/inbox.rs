@@ -1,5 +1,6 @@
 //! The way of a command from the gRPC front to the worker that owns its room.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
@@ -30,14 +31,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The room it is about.
-    pub(crate) fn room(&self) -> &RoomId {
+    /// The room it is about, and the caller's ownership of it.
+    pub(crate) fn room(&self) -> (&RoomId, Epoch) {
         match self {
-            Self::Seat(seat) => &seat.place.room,
+            Self::Seat(seat) => (&seat.place.room, seat.place.epoch),
             Self::Answer { place, .. }
             | Self::SetCapabilities { place, .. }
-            | Self::Leave(place) => &place.room,
-            Self::SetAudibleLimit { room, .. } => room,
+            | Self::Leave(place) => (&place.room, place.epoch),
+            Self::SetAudibleLimit { room, epoch, .. } => (room, *epoch),
         }
     }
 }
@@ -50,11 +51,13 @@ pub(crate) enum Outcome {
     Refused(v1::Refused),
 }
 
-/// A command and the way back of its outcome.
+/// What comes into an inbox.
 #[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) command: Command,
-    pub(crate) reply: oneshot::Sender<Outcome>,
+pub(crate) enum Order {
+    /// A command, and the way back of its outcome.
+    Command(Command, oneshot::Sender<Outcome>),
+    /// Offer these addresses from the next seat on.
+    Announce(Vec<SocketAddr>),
 }
 
 /// Why an order was not taken.

@@ -3,18 +3,25 @@
 
 mod affinity;
 mod candidates;
+pub mod cli;
 mod config;
 mod convert;
+mod door;
 mod front;
 mod inbox;
 mod metrics;
+mod node_addresses;
 mod outcomes;
+mod process;
 mod roster;
 mod sfu;
 mod socket;
 mod socket_memory;
+mod termination;
 mod worker;
 
 pub use config::SfuConfig;
 pub use front::Front;
-pub use sfu::{Sfu, StartError};
+pub use node_addresses::NodeAddressesError;
+pub use process::{RunError, run};
+pub use sfu::{AnnounceError, Occupancy, Sfu, StartError};

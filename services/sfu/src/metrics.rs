@@ -67,6 +67,7 @@ impl Totals {
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) workers: Vec<Arc<Totals>>,
+    pub(crate) places: u64,
     pub(crate) roster: Arc<Roster>,
 }
 
@@ -155,7 +156,7 @@ impl Collector for Figures {
             value.encode(metric.encode_family(&[("reason", label(reason))])?)?;
         }
 
-        let gauges: [(&str, &str, u64); 3] = [
+        let gauges: [(&str, &str, u64); 6] = [
             (
                 "gryt_sfu_rooms",
                 "Rooms with somebody in them",
@@ -166,8 +167,19 @@ impl Collector for Figures {
                 "Places taken",
                 census.participants as u64,
             ),
+            ("gryt_sfu_places", "Places over all workers", self.places),
             (
-                "watchers",
+                "gryt_sfu_workers",
+                "Worker threads",
+                self.workers.len() as u64,
+            ),
+            (
+                "gryt_sfu_draining",
+                "1 while the node takes no new rooms because it is going away",
+                census.draining.into(),
+            ),
+            (
+                "gryt_sfu_watchers",
                 "Signaling processes that watch",
                 census.watchers as u64,
             ),
@@ -229,7 +241,13 @@ mod tests {
         workers[1].record_receive_queue_drops(7);
         let mut registry = Registry::default();
         let roster = Arc::new(Roster::new(2));
-        registry.register_collector(Box::new(Figures { workers, roster }));
+        roster.drain();
+        let places = 1_000;
+        registry.register_collector(Box::new(Figures {
+            workers,
+            places,
+            roster,
+        }));
 
         let mut page = String::new();
         encode(&mut page, &registry).unwrap();
@@ -238,6 +256,10 @@ mod tests {
             "gryt_sfu_receive_queue_drops_total 7",
             "gryt_sfu_discarded_packets_total{reason=\"not_allowed\"} 0",
             "gryt_sfu_participants 0",
+            "gryt_sfu_places 1000",
+            "gryt_sfu_workers 2",
+            "gryt_sfu_draining 1",
+            "gryt_sfu_watchers 0",
         ] {
             assert!(
                 page.lines().any(|found| found == line),

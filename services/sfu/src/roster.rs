@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gryt_media::{Event, EventKind};
-use gryt_model::{ParticipantId, RoomId};
+use gryt_media::{Event, EventKind, Refusal};
+use gryt_model::{Epoch, ParticipantId, RoomId};
 use gryt_proto::sfu::v1;
 
 use crate::convert;
 
+mod epochs;
 mod watcher;
 
+use epochs::Epochs;
 pub(crate) use watcher::WatchItem;
 use watcher::Watcher;
 
@@ -27,8 +29,12 @@ pub(crate) struct Roster {
 #[derive(Debug)]
 struct State {
     rooms: BTreeMap<RoomId, Residence>,
+    epochs: Epochs,
     worker_count: usize,
     watchers: Vec<Watcher>,
+    draining: bool,
+    /// Whether there is no room.
+    vacant: tokio::sync::watch::Sender<bool>,
     failed_handshakes: u64,
     ended_watches: u64,
     closed: bool,
@@ -38,6 +44,8 @@ struct State {
 #[derive(Debug)]
 struct Residence {
     worker: usize,
+    /// The highest that commanded it.
+    epoch: Epoch,
     /// Seats that were asked for and are not decided.
     claims: usize,
     seated: BTreeMap<ParticipantId, Presence>,
@@ -54,9 +62,19 @@ struct Presence {
 pub(crate) struct Census {
     pub(crate) rooms: usize,
     pub(crate) participants: usize,
+    pub(crate) draining: bool,
     pub(crate) watchers: usize,
     pub(crate) failed_handshakes: u64,
     pub(crate) ended_watches: u64,
+}
+
+/// Why a room gets no seat, before a worker was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoClaim {
+    /// The room is not here, and the node takes no new ones.
+    Draining,
+    /// The room was owned at a higher epoch when it was here last.
+    Stale(Refusal),
 }
 
 impl Roster {
@@ -64,8 +82,11 @@ impl Roster {
         Self {
             state: Mutex::new(State {
                 rooms: BTreeMap::new(),
+                epochs: Epochs::default(),
                 worker_count,
                 watchers: Vec::new(),
+                draining: false,
+                vacant: tokio::sync::watch::Sender::new(true),
                 failed_handshakes: 0,
                 ended_watches: 0,
                 closed: false,
@@ -75,14 +96,47 @@ impl Roster {
 
     /// The worker for a seat in `room`: the room's own, else the least loaded. The claim holds
     /// the room there until [`Self::settle`].
-    pub(crate) fn claim(&self, room: &RoomId) -> usize {
+    ///
+    /// # Errors
+    /// [`NoClaim`]; there is nothing to settle then.
+    pub(crate) fn claim(&self, room: &RoomId, epoch: Epoch) -> Result<usize, NoClaim> {
         let mut state = self.state();
-        let worker = match state.rooms.get(room) {
-            Some(residence) => residence.worker,
-            None => state.least_loaded(),
+        let state = &mut *state;
+        let here = state.rooms.get_mut(room);
+        let highest = match &here {
+            Some(residence) => Some(residence.epoch),
+            None => state.epochs.highest(room),
         };
-        state.residence(room, worker).claims += 1;
-        worker
+        if let Some(highest) = highest
+            && epoch < highest
+        {
+            return Err(NoClaim::Stale(Refusal::StaleEpoch { highest }));
+        }
+        if let Some(residence) = here {
+            residence.claims += 1;
+            return Ok(residence.worker);
+        }
+        if state.draining {
+            return Err(NoClaim::Draining);
+        }
+        let worker = state.least_loaded();
+        let residence = Residence {
+            worker,
+            epoch,
+            claims: 1,
+            seated: BTreeMap::new(),
+        };
+        state.rooms.insert(room.clone(), residence);
+        state.epochs.forget(room);
+        state.vacant.send_replace(false);
+        Ok(worker)
+    }
+
+    /// A worker was commanded at this epoch and did not find it stale.
+    pub(crate) fn commanded(&self, room: &RoomId, epoch: Epoch) {
+        if let Some(residence) = self.state().rooms.get_mut(room) {
+            residence.epoch = residence.epoch.max(epoch);
+        }
     }
 
     /// Ends a claim, whatever became of it.
@@ -102,11 +156,11 @@ impl Roster {
             .map(|residence| residence.worker)
     }
 
-    /// A worker gave a place, or gave it anew.
-    pub(crate) fn seated(&self, room: &RoomId, participant: ParticipantId, worker: usize) {
-        let mut state = self.state();
-        let residence = state.residence(room, worker);
-        residence.seated.insert(participant, Presence::default());
+    /// A worker gave a place, or gave it anew. The claim for it is not settled yet.
+    pub(crate) fn seated(&self, room: &RoomId, participant: ParticipantId) {
+        if let Some(residence) = self.state().rooms.get_mut(room) {
+            residence.seated.insert(participant, Presence::default());
+        }
     }
 
     /// A worker took a place back on command.
@@ -153,6 +207,23 @@ impl Roster {
         stream
     }
 
+    /// From here on only rooms that are here get seats, and every watcher is told.
+    pub(crate) fn drain(&self) {
+        let mut state = self.state();
+        if !state.draining {
+            state.draining = true;
+            let draining = v1::watch_response::Event::Draining(v1::NodeDraining {});
+            state.publish(&draining);
+        }
+    }
+
+    /// Waits until there is no room.
+    pub(crate) async fn vacated(&self) {
+        let mut vacant = self.state().vacant.subscribe();
+        // The sender lives as long as the roster.
+        let _ = vacant.wait_for(|vacant| *vacant).await;
+    }
+
     /// Ends every watch, and each that is opened later.
     pub(crate) fn close(&self) {
         let mut state = self.state();
@@ -171,6 +242,7 @@ impl Roster {
                 .values()
                 .map(|residence| residence.seated.len())
                 .sum(),
+            draining: state.draining,
             watchers: state.watchers.len(),
             failed_handshakes: state.failed_handshakes,
             ended_watches: state.ended_watches,
@@ -184,15 +256,6 @@ impl Roster {
 }
 
 impl State {
-    /// The room's residence, made on that worker if there is none.
-    fn residence(&mut self, room: &RoomId, worker: usize) -> &mut Residence {
-        self.rooms.entry(room.clone()).or_insert_with(|| Residence {
-            worker,
-            claims: 0,
-            seated: BTreeMap::new(),
-        })
-    }
-
     fn least_loaded(&self) -> usize {
         let mut loads = vec![0; self.worker_count];
         for residence in self.rooms.values() {
@@ -221,8 +284,9 @@ impl State {
             .rooms
             .get(room)
             .is_some_and(|residence| residence.claims == 0 && residence.seated.is_empty());
-        if empty {
-            self.rooms.remove(room);
+        if empty && let Some(residence) = self.rooms.remove(room) {
+            self.epochs.remember(room.clone(), residence.epoch);
+            self.vacant.send_replace(self.rooms.is_empty());
         }
     }
 
@@ -239,6 +303,7 @@ impl State {
         });
         v1::Snapshot {
             seated: seated.collect(),
+            draining: self.draining,
         }
     }
 

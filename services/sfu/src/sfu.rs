@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,10 +14,10 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use crate::affinity;
-use crate::candidates;
+use crate::candidates::Announcement;
 use crate::config::SfuConfig;
 use crate::front::Front;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, NotTaken, Order};
 use crate::metrics::{Figures, Totals};
 use crate::roster::Roster;
 use crate::socket::Socket;
@@ -31,6 +31,9 @@ pub struct Sfu {
     roster: Arc<Roster>,
     totals: Vec<Arc<Totals>>,
     stopping: Arc<AtomicBool>,
+    announce_port: Option<NonZeroU16>,
+    places_per_worker: usize,
+    sockets: Vec<SocketAddr>,
     media_ports: Vec<u16>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -48,6 +51,14 @@ pub enum StartError {
         worker: usize,
         /// The configured port.
         first: u16,
+    },
+    /// More workers were asked for than there are ports above the first that is announced.
+    #[error("no port is left to announce for {workers} workers above port {first}")]
+    AnnouncePort {
+        /// How many workers.
+        workers: usize,
+        /// The configured port.
+        first: NonZeroU16,
     },
     /// A worker's socket could not be opened.
     #[error("cannot open UDP socket \"{address}\"")]
@@ -78,9 +89,32 @@ pub enum StartError {
     },
 }
 
+/// What a node carries at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Rooms with somebody in them, or with a seat that is being decided.
+    pub rooms: usize,
+    /// Places taken.
+    pub participants: usize,
+}
+
+/// New addresses did not reach every worker.
+#[derive(Debug, thiserror::Error)]
+pub enum AnnounceError {
+    /// The host's interfaces could not be listed.
+    #[error("cannot list the host's addresses")]
+    ListAddresses(#[source] io::Error),
+    /// A worker is behind with its orders, or is gone.
+    #[error("worker {worker} does not take them")]
+    Order {
+        /// The worker's number.
+        worker: usize,
+    },
+}
+
 /// What all workers have in common.
 struct Plan {
-    announce: Vec<IpAddr>,
+    announcement: Announcement,
     places_per_worker: usize,
     certificate: Certificate,
 }
@@ -99,15 +133,28 @@ impl Sfu {
             media_port,
             media_bind,
             announce,
+            announce_port,
             workers,
             places_per_worker,
         } = config;
         let count = workers.map_or_else(|| cpus.len().max(1), NonZeroUsize::get);
+        let announcement = Announcement {
+            addresses: announce,
+            first_port: announce_port,
+        };
+        if let Some(first) = announce_port
+            && !announcement.has_ports_for(count)
+        {
+            return Err(StartError::AnnouncePort {
+                workers: count,
+                first,
+            });
+        }
         let sockets = (0..count)
             .map(|worker| open_socket(media_bind, media_port, worker))
             .collect::<Result<Vec<_>, _>>()?;
         let plan = Plan {
-            announce,
+            announcement,
             places_per_worker: places_per_worker.get(),
             certificate: Certificate::generate().map_err(StartError::MakeCertificate)?,
         };
@@ -117,6 +164,9 @@ impl Sfu {
             roster: Arc::new(Roster::new(count)),
             totals: Vec::new(),
             stopping: Arc::new(AtomicBool::new(false)),
+            announce_port,
+            places_per_worker: places_per_worker.get(),
+            sockets: Vec::new(),
             media_ports: Vec::new(),
             threads: Mutex::default(),
         };
@@ -145,15 +195,17 @@ impl Sfu {
             source,
         };
         let local = socket.local();
-        let addresses =
-            candidates::addresses(&plan.announce, local.ip()).map_err(StartError::ListAddresses)?;
+        let candidates = plan
+            .announcement
+            .candidates(number, local)
+            .map_err(StartError::ListAddresses)?;
         let mut seed = [0; 32];
         OsRng
             .try_fill_bytes(&mut seed)
             .map_err(StartError::DrawSeed)?;
         let node = Node::new(
             NodeConfig {
-                candidates: candidates::with_port(&addresses, local.port()),
+                candidates,
                 certificate: plan.certificate.clone(),
                 max_participants: plan.places_per_worker,
                 worker: u16::try_from(number).unwrap_or(u16::MAX),
@@ -167,7 +219,6 @@ impl Sfu {
         let (inbox, orders) = Inbox::new(Arc::new(waker));
         let totals = Arc::new(Totals::default());
         let worker = Worker {
-            number,
             node,
             socket,
             poll,
@@ -189,6 +240,7 @@ impl Sfu {
             .map_err(refused)?;
         self.inboxes.push(inbox);
         self.totals.push(totals);
+        self.sockets.push(local);
         self.media_ports.push(local.port());
         self.threads().push(thread);
         Ok(())
@@ -217,10 +269,53 @@ impl Sfu {
             && !self.threads().iter().any(JoinHandle::is_finished)
     }
 
+    /// Offers these addresses from the next seat on; none: those of the host. Who sits already
+    /// keeps what it was offered.
+    ///
+    /// # Errors
+    /// [`AnnounceError`]; workers before the named one have taken them.
+    pub fn announce(&self, addresses: &[IpAddr]) -> Result<(), AnnounceError> {
+        let announcement = Announcement {
+            addresses: addresses.to_vec(),
+            first_port: self.announce_port,
+        };
+        for (worker, (inbox, bound)) in self.inboxes.iter().zip(&self.sockets).enumerate() {
+            let candidates = announcement
+                .candidates(worker, *bound)
+                .map_err(AnnounceError::ListAddresses)?;
+            inbox
+                .send(Order::Announce(candidates))
+                .map_err(|_: NotTaken| AnnounceError::Order { worker })?;
+        }
+        Ok(())
+    }
+
+    /// Takes no new rooms from here on, and tells signaling so. Rooms that are here go on, and
+    /// take participants.
+    pub fn drain(&self) {
+        self.roster.drain();
+    }
+
+    /// Waits until there is no room.
+    pub async fn vacated(&self) {
+        self.roster.vacated().await;
+    }
+
+    /// What the node carries now.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        let census = self.roster.census();
+        Occupancy {
+            rooms: census.rooms,
+            participants: census.participants,
+        }
+    }
+
     /// Adds the node's figures to a process's metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Figures {
             workers: self.totals.clone(),
+            places: (self.totals.len() * self.places_per_worker) as u64,
             roster: Arc::clone(&self.roster),
         }));
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use gryt_media::Node;
+use gryt_media::{Node, Refusal};
 
 use crate::convert;
 use crate::inbox::{Command, Order, Outcome};
@@ -17,7 +17,6 @@ use crate::socket::{Batch, Socket};
 
 /// Everything that the thread owns or sees.
 pub(crate) struct Worker {
-    pub(crate) number: usize,
     pub(crate) node: Node,
     pub(crate) socket: Socket,
     pub(crate) poll: mio::Poll,
@@ -110,8 +109,12 @@ impl Worker {
     /// Takes a bounded number of orders; true when there may be more.
     fn take_orders(&mut self, now: Instant) -> bool {
         for _ in 0..ORDERS_PER_TURN {
-            let Order { command, reply } = match self.orders.try_recv() {
-                Ok(order) => order,
+            let (command, reply) = match self.orders.try_recv() {
+                Ok(Order::Command(command, reply)) => (command, reply),
+                Ok(Order::Announce(candidates)) => {
+                    self.node.set_candidates(candidates);
+                    continue;
+                }
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => {
                     self.stopping.store(true, Ordering::Relaxed);
@@ -127,44 +130,49 @@ impl Worker {
     }
 
     fn carry_out(&mut self, command: Command, now: Instant) -> Outcome {
+        let (room, epoch) = command.room();
+        let room = room.clone();
+        let mut left = None;
         let done = match command {
             Command::Seat(seat) => {
-                let (room, participant) = (seat.place.room.clone(), seat.place.participant);
-                return match self.node.seat(seat, now) {
-                    Ok(offer) => {
-                        self.roster.seated(&room, participant, self.number);
-                        Outcome::Offer(convert::offer(participant, offer))
-                    }
-                    Err(refusal) => Outcome::Refused(convert::refusal(&refusal)),
-                };
+                let participant = seat.place.participant;
+                self.node.seat(seat, now).map(|offer| {
+                    self.roster.seated(&room, participant);
+                    Outcome::Offer(convert::offer(participant, offer))
+                })
             }
             Command::Answer {
                 place,
                 revision,
                 sdp,
-            } => self.node.answer(&place, revision, &sdp, now),
+            } => done(self.node.answer(&place, revision, &sdp, now)),
             Command::SetCapabilities {
                 place,
                 capabilities,
-            } => self.node.set_capabilities(&place, capabilities),
+            } => done(self.node.set_capabilities(&place, capabilities)),
             Command::SetAudibleLimit {
                 room,
                 epoch,
                 audible_limit,
-            } => self
-                .node
-                .set_audible_limit(&room, epoch, audible_limit, now),
+            } => done(
+                self.node
+                    .set_audible_limit(&room, epoch, audible_limit, now),
+            ),
             Command::Leave(place) => {
-                let left = self.node.leave(&place);
-                if left.is_ok() {
-                    self.roster.left(&place.room, place.participant);
-                }
-                left
+                left = Some(place.participant);
+                done(self.node.leave(&place))
             }
         };
-        match done {
-            Ok(()) => Outcome::Done,
-            Err(refusal) => Outcome::Refused(convert::refusal(&refusal)),
+        if !matches!(done, Err(Refusal::StaleEpoch { .. })) {
+            self.roster.commanded(&room, epoch);
+        }
+        match (done, left) {
+            (Ok(outcome), None) => outcome,
+            (Ok(outcome), Some(participant)) => {
+                self.roster.left(&room, participant);
+                outcome
+            }
+            (Err(refusal), _) => Outcome::Refused(convert::refusal(&refusal)),
         }
     }
 
@@ -181,4 +189,8 @@ impl Worker {
             Err(error) => tracing::error!(%error, "cannot sleep"),
         }
     }
+}
+
+fn done(carried_out: Result<(), Refusal>) -> Result<Outcome, Refusal> {
+    carried_out.map(|()| Outcome::Done)
 }

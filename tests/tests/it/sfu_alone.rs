@@ -1,31 +1,29 @@
-//! The SFU in process, with the scripted client's media against it: what fails here is not the
-//! fault of signaling.
+//! The SFU without signaling, with the scripted client's media against it: what fails here is not
+//! the fault of signaling. In process, and in [`pod`] as the process that a pod runs.
+
+mod authority;
+mod caller;
+mod pod;
+mod process;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use gryt_proto::sfu::v1;
-use gryt_proto::sfu::v1::sfu_service_client::SfuServiceClient;
 use gryt_sfu::{Sfu, SfuConfig};
-use gryt_tests::voice::{Voice, VoiceConfig};
-use gryt_tests::wait::until;
 use hyper_util::rt::TokioIo;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Endpoint, Server};
 
-struct Room {
+use self::caller::{Caller, heard};
+
+/// A node in this process, over a pipe.
+struct InProcess {
     sfu: Sfu,
-    client: SfuServiceClient<Channel>,
-    calls: u32,
+    caller: Caller,
 }
 
-struct Seated {
-    voice: Arc<Voice>,
-    participant_id: u32,
-}
-
-impl Room {
-    async fn open() -> Self {
+impl InProcess {
+    async fn start() -> Self {
         let sfu = Sfu::start(SfuConfig {
             media_port: 0,
             media_bind: Ipv4Addr::LOCALHOST.into(),
@@ -53,106 +51,25 @@ impl Room {
         let channel = endpoint.connect_with_connector(connector).await.unwrap();
         Self {
             sfu,
-            client: SfuServiceClient::new(channel),
-            calls: 0,
-        }
-    }
-
-    fn context(&mut self) -> Option<v1::CallContext> {
-        self.calls += 1;
-        Some(v1::CallContext {
-            request_id: self.calls.to_string(),
-            room: Some(v1::Room {
-                server_id: "a".repeat(26),
-                channel_id: "b".repeat(26),
-            }),
-            epoch: 1,
-        })
-    }
-
-    async fn seat(&mut self, participant_id: u32) -> Seated {
-        let request = v1::SeatRequest {
-            context: self.context(),
-            participant_id,
-            capabilities: Some(v1::Capabilities {
-                may_speak: true,
-                may_show: false,
-            }),
-            audible_limit: 25,
-        };
-        let outcome = self
-            .client
-            .seat(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .outcome
-            .unwrap();
-        let v1::seat_response::Outcome::Offer(offer) = outcome else {
-            panic!("no offer: {outcome:?}");
-        };
-        let config = VoiceConfig {
-            tag: participant_id + 1_000,
-            has_microphone: true,
-        };
-        let (voice, sdp) = Voice::answer(config, &offer.sdp).await.unwrap();
-        let request = v1::AnswerRequest {
-            context: self.context(),
-            participant_id,
-            revision: offer.revision,
-            sdp: sdp.clone(),
-        };
-        let outcome = self
-            .client
-            .answer(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .outcome
-            .unwrap();
-        let accepted = v1::answer_response::Outcome::Done(v1::Done {});
-        assert_eq!(outcome, accepted, "\noffer:\n{}\nanswer:\n{sdp}", offer.sdp);
-        voice.connected().await.unwrap();
-        Seated {
-            voice: Arc::new(voice),
-            participant_id,
+            caller: Caller::new("test", 1, channel),
         }
     }
 
     async fn set_may_speak(&mut self, participant_id: u32, may_speak: bool) {
-        let request = v1::SetCapabilitiesRequest {
-            context: self.context(),
-            participant_id,
-            capabilities: Some(v1::Capabilities {
-                may_speak,
-                may_show: false,
-            }),
-        };
-        let response = self
-            .client
-            .set_capabilities(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let outcome = self.caller.set_may_speak(participant_id, may_speak).await;
         let done = v1::set_capabilities_response::Outcome::Done(v1::Done {});
-        assert_eq!(response.outcome, Some(done));
+        assert_eq!(outcome, done);
     }
-}
-
-/// Waits until a listener has the speaker's packet of that number.
-async fn heard(listener: &Seated, speaker: &Seated, number: u64) {
-    let tag = speaker.voice.tag();
-    until("a packet", || {
-        listener.voice.reception().first_from(tag, number)
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_three_hears_the_others_by_name() {
-    let mut room = Room::open().await;
-    let people = [room.seat(1).await, room.seat(2).await, room.seat(3).await];
+    let mut room = InProcess::start().await;
+    let people = [
+        room.caller.seat(1).await,
+        room.caller.seat(2).await,
+        room.caller.seat(3).await,
+    ];
     for speaker in &people {
         let first = speaker.voice.speak(20).await.unwrap();
         for listener in people
@@ -190,8 +107,8 @@ async fn each_of_three_hears_the_others_by_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_may_not_speak_is_not_heard() {
-    let mut room = Room::open().await;
-    let (speaker, listener) = (room.seat(1).await, room.seat(2).await);
+    let mut room = InProcess::start().await;
+    let (speaker, listener) = (room.caller.seat(1).await, room.caller.seat(2).await);
     let first = speaker.voice.speak(20).await.unwrap();
     heard(&listener, &speaker, first + 10).await;
 

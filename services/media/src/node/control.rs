@@ -8,7 +8,7 @@ use crate::event::{EventKind, LossCause};
 use crate::output::MAX_DATAGRAM_BYTES;
 use crate::participant::Participant;
 use crate::path::Path;
-use crate::peer::{PeerEvent, stun};
+use crate::peer::{CloseReason, PeerEvent, stun};
 use crate::rtcp::NtpTime;
 use crate::ufrag;
 
@@ -47,7 +47,7 @@ impl Node {
             self.counters.discard(Discard::BadStun);
             return;
         };
-        if self.probes.take(now) {
+        if self.probes.take(path.remote.ip(), now) {
             self.counters.answered_probes += 1;
             self.send(path, &reply);
         } else {
@@ -87,7 +87,8 @@ impl Node {
                 Some(PeerEvent::PathChanged(_)) => {}
                 Some(PeerEvent::Closed(reason)) => {
                     tracing::debug!(?reason, "peer closed");
-                    self.lose(index, LossCause::Silent);
+                    let cause = cause(reason, participant.srtp.is_some());
+                    self.lose(index, cause);
                 }
                 None => break,
             }
@@ -131,6 +132,20 @@ impl Node {
         self.output.push(path, datagram.len());
         self.counters.sent_datagrams += 1;
         self.counters.sent_bytes += datagram.len() as u64;
+    }
+}
+
+/// What signaling is told of it. A handshake that breaks after it was through is the browser's end
+/// of an association, as a fatal alert is.
+fn cause(reason: CloseReason, was_connected: bool) -> LossCause {
+    match reason {
+        CloseReason::ChecksStopped => LossCause::Silent,
+        CloseReason::ClosedByBrowser => LossCause::Closed,
+        CloseReason::HandshakeBroken if was_connected => LossCause::Closed,
+        CloseReason::HandshakeBroken
+        | CloseReason::NeverConnected
+        | CloseReason::FingerprintMismatch
+        | CloseReason::NoCommonSrtpProfile => LossCause::NeverConnected,
     }
 }
 

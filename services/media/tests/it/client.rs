@@ -185,6 +185,12 @@ impl Client {
         }
     }
 
+    /// Ends the association, as a browser does that closes its page.
+    pub(crate) fn close(&mut self) {
+        self.dtls.close().unwrap();
+        self.drain_dtls();
+    }
+
     fn drain_dtls(&mut self) {
         let mut buffer = vec![0; 2_048];
         loop {

@@ -99,22 +99,6 @@ fn commands_name_why_they_are_refused() {
 }
 
 #[test]
-fn an_empty_room_keeps_its_highest_epoch() {
-    let mut world = World::with(25, 1..=1);
-    let newer = Place {
-        epoch: Epoch(6),
-        ..place(1)
-    };
-    world.node.leave(&newer).unwrap();
-    let highest = Epoch(6);
-    assert_eq!(world.enter(2), Err(Refusal::StaleEpoch { highest }));
-    let mut seat = world.seat(2);
-    seat.place.epoch = highest;
-    world.node.seat(seat, world.now).unwrap();
-    assert_eq!(world.enter(3), Err(Refusal::StaleEpoch { highest }));
-}
-
-#[test]
 fn a_broken_answer_is_refused_and_a_right_one_still_taken() {
     let mut world = World::new(25);
     let offer = world.node.seat(world.seat(1), world.now).unwrap();
@@ -158,6 +142,46 @@ fn a_participant_without_valid_packets_is_lost_after_15_seconds() {
     assert!(world.events.contains(&lost));
     let left: Vec<u32> = world.node.seated().map(|s| s.participant.get()).collect();
     assert_eq!(left, [2]);
+}
+
+#[test]
+fn a_participant_that_ends_its_association_is_lost_at_once() {
+    let mut world = World::with(25, 1..=2);
+    world.clients.get_mut(&1).unwrap().close();
+    world.pump();
+    let cause = LossCause::Closed;
+    assert_eq!(world.events.last(), Some(&(1, EventKind::Lost { cause })));
+    assert_eq!(world.node.seated().count(), 1);
+}
+
+#[test]
+fn a_participant_that_never_gets_through_is_told_apart_from_one_that_fell_silent() {
+    let mut world = World::with(25, 1..=1);
+    let offer = world.node.seat(world.seat(2), world.now).unwrap();
+    assert!(!offer.sdp.is_empty());
+    for _ in 0..7 {
+        world.pass(Duration::from_secs(5));
+    }
+    let cause = LossCause::NeverConnected;
+    assert_eq!(world.events.last(), Some(&(2, EventKind::Lost { cause })));
+    assert_eq!(world.node.seated().count(), 1);
+}
+
+#[test]
+fn changed_candidates_are_offered_from_the_next_seat_on() {
+    let candidates = |sdp: &str| -> Vec<String> {
+        let lines = sdp.lines().filter(|line| line.starts_with("a=candidate:"));
+        let addresses = lines.map(|line| line.split(' ').skip(4).take(2).collect::<Vec<_>>());
+        addresses.map(|address| address.join(":")).collect()
+    };
+    let mut world = World::new(25);
+    let before = world.node.seat(world.seat(1), world.now).unwrap();
+    assert_eq!(candidates(&before.sdp), ["10.0.0.1:8081"]);
+    world
+        .node
+        .set_candidates(vec![([192, 0, 2, 7], 31_000).into()]);
+    let after = world.node.seat(world.seat(2), world.now).unwrap();
+    assert_eq!(candidates(&after.sdp), ["192.0.2.7:31000"]);
 }
 
 #[test]

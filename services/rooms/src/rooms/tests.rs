@@ -239,6 +239,20 @@ fn without_a_node_no_room_is_made() {
 }
 
 #[test]
+fn draining_node_keeps_its_rooms_and_gets_no_new_ones_until_it_is_another_life() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    let draining = Command::NodeDraining { node: node(NODE) };
+    assert_eq!(world.handle(draining), []);
+
+    assert_eq!(world.handle(join(2, 2, 2)), refused(2, Refusal::NoNode));
+    assert!(ordered(&world.handle(join(3, 3, 1))).is_some());
+
+    world.hear(vec![seat]);
+    assert!(ordered(&world.handle(join(2, 2, 2))).is_some());
+}
+
+#[test]
 fn lost_session_keeps_its_place_for_the_grace_and_no_longer() {
     let mut world = World::new(10);
     let (seat, _) = world.join(1, 1, 1);
@@ -425,6 +439,33 @@ fn snapshot_ends_who_is_missing_and_unseats_who_is_unknown() {
         capabilities: MAY_SPEAK,
     }));
     assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn seats_of_the_process_before_live_on_until_their_sessions_had_time_to_come_over() {
+    let mut world = World::new(10);
+    world.rooms = Rooms::new(Start {
+        epoch: Epoch(8),
+        first_participant: ParticipantId::new(1).unwrap(),
+        capacity: 10,
+    });
+    let stranger = Seated {
+        room: room(1),
+        participant: ParticipantId::new(99).unwrap(),
+    };
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    assert_eq!(world.hear(vec![stranger.clone()]), []);
+    world.join(1, 1, 1);
+    let almost = GRACE.checked_sub(Duration::from_millis(1)).unwrap();
+    assert_eq!(world.pass(almost), []);
+
+    let effects = world.pass(Duration::from_millis(1));
+
+    assert_eq!(effects, [Effect::Unseat(world.order(&stranger))]);
+    assert_eq!(world.rooms.poll_timeout(), None);
+    // Whoever is a stranger later was never this process's: a call to give it up went astray.
+    let effects = world.hear(vec![stranger.clone()]);
+    assert!(effects.contains(&Effect::Unseat(world.order(&stranger))));
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn event(room_number: u8, number: u32, kind: EventKind) -> Event {
 }
 
 fn seat(roster: &Roster, room_number: u8, number: u32) -> usize {
-    let worker = roster.claim(&room(room_number));
-    roster.seated(&room(room_number), participant(number), worker);
+    let worker = roster.claim(&room(room_number), Epoch(1)).unwrap();
+    roster.seated(&room(room_number), participant(number));
     roster.settle(&room(room_number));
     worker
 }
@@ -46,7 +46,7 @@ fn a_room_stays_on_its_worker_and_a_new_one_goes_to_the_least_loaded() {
 fn a_claim_holds_an_empty_room_in_its_place() {
     let roster = Roster::new(2);
     let worker = seat(&roster, 1, 1);
-    assert_eq!(roster.claim(&room(1)), worker);
+    assert_eq!(roster.claim(&room(1), Epoch(1)), Ok(worker));
     roster.happened(event(
         1,
         1,
@@ -120,6 +120,62 @@ fn one_who_is_lost_before_connecting_counts_as_a_failed_handshake() {
         (census.failed_handshakes, census.rooms, census.participants),
         (1, 0, 0)
     );
+}
+
+#[test]
+fn an_empty_room_keeps_its_highest_epoch_whichever_worker_it_was_on() {
+    let roster = Roster::new(2);
+    seat(&roster, 1, 1);
+    roster.commanded(&room(1), Epoch(6));
+    roster.commanded(&room(1), Epoch(5));
+    roster.left(&room(1), participant(1));
+    // Busies the worker that the room was on.
+    seat(&roster, 2, 1);
+
+    let highest = Epoch(6);
+    let stale = NoClaim::Stale(Refusal::StaleEpoch { highest });
+    assert_eq!(roster.claim(&room(1), Epoch(5)), Err(stale.clone()));
+    assert_eq!(roster.claim(&room(1), highest), Ok(1));
+    // A seat that is refused for want of places leaves the epoch as it was.
+    roster.settle(&room(1));
+    assert_eq!(roster.claim(&room(1), Epoch(5)), Err(stale));
+}
+
+#[test]
+fn a_draining_roster_seats_only_in_rooms_that_are_here_and_tells_everyone() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 1);
+    let mut before = roster.watch();
+    roster.drain();
+    roster.drain();
+    let mut after = roster.watch();
+
+    seat(&roster, 1, 2);
+    assert_eq!(roster.claim(&room(2), Epoch(1)), Err(NoClaim::Draining));
+    assert!(roster.census().draining);
+    let draining = v1::watch_response::Event::Draining(v1::NodeDraining {});
+    before.try_recv().unwrap().unwrap();
+    assert_eq!(before.try_recv().unwrap().unwrap().event, Some(draining));
+    assert!(before.try_recv().is_err(), "it is told once");
+    let Some(v1::watch_response::Event::Snapshot(snapshot)) =
+        after.try_recv().unwrap().unwrap().event
+    else {
+        panic!("no snapshot");
+    };
+    assert!(snapshot.draining);
+}
+
+#[tokio::test]
+async fn a_roster_is_vacated_by_its_last_participant_and_claim() {
+    let roster = Roster::new(1);
+    roster.vacated().await;
+    seat(&roster, 1, 1);
+    roster.claim(&room(1), Epoch(1)).unwrap();
+    roster.left(&room(1), participant(1));
+    let vacated = tokio::time::timeout(std::time::Duration::from_millis(20), roster.vacated());
+    assert!(vacated.await.is_err(), "a seat is being decided");
+    roster.settle(&room(1));
+    roster.vacated().await;
 }
 
 #[test]

@@ -183,17 +183,20 @@ impl Keeper {
                 snapshot,
                 asked_at,
             } => {
-                let sfu::Snapshot { seated } = snapshot;
+                let sfu::Snapshot { seated, draining } = snapshot;
                 let seats = seated
                     .iter()
                     .filter_map(|seated| seat(seated.room.as_ref(), seated.participant_id))
                     .collect();
                 let command = Command::NodeSnapshot {
-                    node,
+                    node: node.clone(),
                     seated: seats,
                     asked_at,
                 };
                 self.apply(command, Waiting::Nobody);
+                if draining {
+                    self.apply(Command::NodeDraining { node }, Waiting::Nobody);
+                }
                 for seated in seated {
                     if let Some(seat) = seat(seated.room.as_ref(), seated.participant_id) {
                         self.tell_speaking(&seat, seated.speaking);
@@ -222,6 +225,11 @@ impl Keeper {
                 if let Some(seat) = seat(change.room.as_ref(), change.participant_id) {
                     self.tell_speaking(&seat, change.speaking);
                 }
+            }
+            NodeEvent::Draining(sfu::NodeDraining {}) => {
+                let node = self.node.id.clone();
+                tracing::info!(%node, "node drains");
+                self.apply(Command::NodeDraining { node }, Waiting::Nobody);
             }
             NodeEvent::OfferReady(ready) => {
                 if let Some(offer) = ready.offer

@@ -266,6 +266,7 @@ impl SfuService for Sfu {
             });
         let snapshot = wire::Snapshot {
             seated: seated.collect(),
+            draining: false,
         };
         watcher.say(Event::Snapshot(snapshot));
         state.watches += 1;

@@ -92,6 +92,19 @@ fn anonymous_request_gets_its_address_and_nothing_else() {
 }
 
 #[test]
+fn a_reply_to_a_stranger_is_hardly_longer_than_its_request() {
+    let v6 = "[2001:db8::1]:32853".parse().unwrap();
+    let bare = Message::new(BINDING_REQUEST, [1; 12]).0;
+    let sealed = Message::new(BINDING_REQUEST, [1; 12]).with_fingerprint();
+    for request in [bare, sealed] {
+        for (source, more) in [(from(), 12), (v6, 24)] {
+            let reply = anonymous_reply(&request, source).unwrap();
+            assert_eq!(reply.len(), request.len() + more);
+        }
+    }
+}
+
+#[test]
 fn ipv6_address_is_masked_with_cookie_and_transaction() {
     let mut message = Message::new(BINDING_SUCCESS, RFC5769_REQUEST[8..20].try_into().unwrap());
     let address = "[2001:db8:1234:5678:11:2233:4455:6677]:32853";

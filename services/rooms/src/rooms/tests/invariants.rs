@@ -36,6 +36,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         }),
         1 => r.prop_map(|r| Step::Command(Command::CloseRoom { room: room(r) })),
         1 => Just(Step::Command(Command::NodeSilent { node: node(NODE) })),
+        1 => Just(Step::Command(Command::NodeDraining { node: node(NODE) })),
         1 => Just(Step::Hear),
         1 => (0usize..5).prop_map(Step::Lose),
         2 => (0u64..20_000).prop_map(Step::Pass),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use gryt_model::{Epoch, RoomId};
 
-/// Rooms remembered, over all of a worker.
+/// Rooms remembered, over all workers: a room that comes back may live on another one.
 const MOST: usize = 1_024;
 
 /// Epochs of empty rooms, the longest empty first. Bounded: when it is full, the room that is
