@@ -11,11 +11,15 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod cache;
+mod cluster;
 mod command;
 mod count;
 mod dependency_rules;
+mod image;
+mod images;
 mod netns;
 mod packages;
+mod release;
 mod screenshots;
 mod stage;
 mod test;
@@ -33,6 +37,8 @@ struct Cli {
 enum Task {
     /// Builds what is missing, starts Gryt and prints its URL.
     Up(up::Up),
+    /// A throwaway Kubernetes with the operator and a first server, for a developer's hands.
+    Cluster(cluster::Cluster),
     /// Runs all tests, or the named stages.
     Test(test::Test),
     /// Measures the running product; `--json` prints one line of JSON.
@@ -44,6 +50,7 @@ enum Task {
 fn main() {
     let ended = match Cli::parse().task {
         Task::Up(up) => up::run(&up),
+        Task::Cluster(cluster) => cluster::run(&cluster),
         Task::Test(test) => test::run(&test),
         Task::Bench(bench) => bench::run(&bench),
         Task::Screenshots(screenshots) => screenshots::run(&screenshots),

@@ -37,6 +37,55 @@ pub(crate) const BROWSER: [Package; 5] = [
     },
 ];
 
+/// What the nodes of the test cluster are made of.
+pub(crate) const CLUSTER: [Package; 11] = [
+    Package {
+        program: "containerd",
+        debian: "containerd",
+    },
+    Package {
+        program: "runc",
+        debian: "runc",
+    },
+    Package {
+        // The package puts no program on the path: this stands for all of /usr/lib/cni.
+        program: "/usr/lib/cni/ptp",
+        debian: "containernetworking-plugins",
+    },
+    Package {
+        program: "nft",
+        debian: "nftables",
+    },
+    Package {
+        program: "iptables",
+        debian: "iptables",
+    },
+    Package {
+        program: "conntrack",
+        debian: "conntrack",
+    },
+    Package {
+        program: "socat",
+        debian: "socat",
+    },
+    Package {
+        program: "xz",
+        debian: "xz-utils",
+    },
+    Package {
+        program: "certutil",
+        debian: "libnss3-tools",
+    },
+    Package {
+        program: "openssl",
+        debian: "openssl",
+    },
+    Package {
+        program: "ip",
+        debian: "iproute2",
+    },
+];
+
 /// What the fuzz targets are linked with.
 pub(crate) const FUZZ: [Package; 1] = [Package {
     program: "c++",

@@ -9,6 +9,7 @@ use crate::command::run_counted;
 use crate::count::Count;
 
 mod browser;
+mod cluster;
 mod fuzz;
 mod lint;
 mod unit;
@@ -25,7 +26,7 @@ pub(crate) struct Stage {
 }
 
 /// All stages, in the order they run.
-pub(crate) const STAGES: [Stage; 5] = [
+pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "lint",
         about: "formats, lints, docs, dependency rules, licences, wire files",
@@ -60,6 +61,13 @@ pub(crate) const STAGES: [Stage; 5] = [
         budget_min: 20,
         needs_root: true,
         run: browser::run,
+    },
+    Stage {
+        name: "cluster",
+        about: "the operator, its charts and images on a real Kubernetes of two nodes",
+        budget_min: 15,
+        needs_root: true,
+        run: cluster::run,
     },
 ];
 

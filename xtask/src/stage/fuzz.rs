@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::cache;
-use crate::command::{command, output};
+use crate::command::command;
 use crate::packages;
+use crate::release;
 use crate::stage::Steps;
 
 const SECONDS_EACH: u32 = 15;
@@ -23,7 +24,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     packages::ensure(&packages::FUZZ)?;
     let fuzz = cache::root().join("fuzz");
     let target = cache::target().join("fuzz");
-    let host = host_triple()?;
+    let host = release::host_triple()?;
     // With the target named, the flags are for the targets alone and not for build scripts.
     let mut build = command(
         "cargo",
@@ -67,11 +68,4 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
         .collect();
     names.sort();
     Ok(names)
-}
-
-fn host_triple() -> Result<String> {
-    let version = output(command("rustc", &["-vV"]))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .context("rustc does not name its host")
 }

@@ -1,0 +1,152 @@
+//! The product on a cluster: the operator by its chart, then one server by the other chart.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cache;
+use crate::cluster::nodes::Nodes;
+use crate::cluster::progress::step;
+use crate::command::{command, run};
+use crate::packages::is_installed;
+
+/// Where the operator lives.
+pub(crate) const NAMESPACE: &str = "gryt-system";
+/// Where the first server lives, and what it is called.
+const SERVER_NAMESPACE: &str = "gryt";
+const SERVER: &str = "chat";
+
+/// The operator's settings on our own nodes: the loaded images, the gateway that stands there.
+const OWN_NODES: [&str; 6] = [
+    "image.registry=localhost",
+    "image.tag=test",
+    "serverImages.tag=test",
+    "class.spec.exposure.web.type=Gateway",
+    "class.spec.exposure.web.gateway.name=gateway",
+    "class.spec.exposure.web.gateway.namespace=gateway",
+];
+
+/// Installs operator and server on our own nodes.
+///
+/// # Errors
+/// When Helm fails or something does not get ready.
+pub(crate) fn install(nodes: &Nodes, hostname: &str) -> Result<()> {
+    install_with(
+        &|program, args| match program {
+            Program::Helm => nodes.helm(args),
+            Program::Kubectl => nodes.kubectl(args),
+        },
+        &OWN_NODES,
+        hostname,
+    )
+}
+
+/// Installs operator and server on a cluster that somebody else runs.
+///
+/// # Errors
+/// When helm or kubectl is missing, or an installation fails.
+pub(crate) fn install_on(kubeconfig: &Path, registry: Option<&str>, hostname: &str) -> Result<()> {
+    for program in ["helm", "kubectl"] {
+        anyhow::ensure!(
+            is_installed(program),
+            "{program} is missing, which installs on the cluster of \"{}\"",
+            kubeconfig.display()
+        );
+    }
+    let mut settings = Vec::new();
+    let from = registry.map(|registry| format!("image.registry={registry}"));
+    match &from {
+        Some(from) => settings.push(from.as_str()),
+        None => println!(
+            "The cluster pulls the images of the chart's version from its default registry. For images of this\n\
+             clone: docker build --target operator --tag REGISTRY/gryt-operator:TAG . (and signaling, sfu), push\n\
+             them (or `kind load docker-image`, `k3d image import`), and name the registry with --registry."
+        ),
+    }
+    let program = |program: Program, args: &[&str]| {
+        let name = match program {
+            Program::Helm => "helm",
+            Program::Kubectl => "kubectl",
+        };
+        let mut command = command(name, args);
+        command.env("KUBECONFIG", kubeconfig);
+        command
+    };
+    install_with(&program, &settings, hostname)?;
+    println!("https://{hostname}  (point the name at your gateway or ingress controller)");
+    println!("export KUBECONFIG={}", kubeconfig.display());
+    println!("kubectl -n {SERVER_NAMESPACE} get gs,pods");
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Program {
+    Helm,
+    Kubectl,
+}
+
+fn install_with(
+    program: &dyn Fn(Program, &[&str]) -> Command,
+    settings: &[&str],
+    hostname: &str,
+) -> Result<()> {
+    let operator = chart("gryt-operator");
+    let server = chart("gryt-server");
+    let mut helm = vec!["upgrade", "--install", "gryt-operator", &operator];
+    helm.extend([
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout=180s",
+    ]);
+    for setting in settings {
+        helm.extend(["--set", setting]);
+    }
+    step("install the operator", || {
+        run(program(Program::Helm, &helm))
+    })?;
+    // The images may be newer than those that run, under the same tag.
+    let restart = ["--namespace", NAMESPACE, "rollout", "restart", "deployment"];
+    step("restart the operator", || {
+        run(program(Program::Kubectl, &restart))
+    })?;
+    let name = format!("hostname={hostname}");
+    let mut helm = vec!["upgrade", "--install", SERVER, &server, "--set", &name];
+    helm.extend(["--namespace", SERVER_NAMESPACE, "--create-namespace"]);
+    step("apply the server", || run(program(Program::Helm, &helm)))?;
+    step("wait for the server", || {
+        let object = format!("grytserver/{SERVER}");
+        let wait = ["wait", "--for=condition=Ready", &object, "--timeout=180s"];
+        let mut args = vec!["--namespace", SERVER_NAMESPACE];
+        args.extend(wait);
+        run(program(Program::Kubectl, &args)).context("the server is not Ready")
+    })
+}
+
+fn chart(name: &str) -> String {
+    let folder = cache::root().join("charts").join(name);
+    folder.to_string_lossy().into_owned()
+}
+
+/// Prints what a person does next.
+pub(crate) fn print_the_way_in(nodes: &Nodes, hostname: &str) {
+    let authority = nodes.folder().join("pki/gateway-ca.crt");
+    let authority = authority.display();
+    let address = nodes.gateway_address();
+    println!("\nhttps://{hostname}");
+    println!("  the name leads to {address}: echo '{address} {hostname}' >> /etc/hosts");
+    println!("  or: chromium --host-resolver-rules='MAP *.gryt.test {address}'");
+    println!("  trust its authority, {authority}:");
+    println!("    certutil -d sql:$HOME/.pki/nssdb -A -n gryt-test -t C,, -i {authority}");
+    println!("  the owner's one-time link:");
+    println!(
+        "    kubectl -n {SERVER_NAMESPACE} get secret {SERVER}-owner -o jsonpath='{{.data.link}}' | base64 -d"
+    );
+    for (name, value) in nodes.environment() {
+        println!("export {name}={}", value.display());
+    }
+    println!("export PATH=$GRYT_CLUSTER_BIN:$PATH");
+    println!("end it with: cargo xtask cluster down");
+}

@@ -1,0 +1,100 @@
+//! The programs that a cluster is made of: Kubernetes with etcd as one binary, Helm and CoreDNS.
+//! Unpacked from a seed folder where there is one, else built by Go; kept in the cache under the
+//! hash of the files that they are built from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::cache;
+use crate::command::{command, run};
+use crate::packages::is_installed;
+
+const PROGRAMS: [&str; 3] = ["hyperkube", "helm", "coredns"];
+const SEED_VARIABLE: &str = "GRYT_CLUSTER_SEED";
+const OLDEST_GO: &str = "1.26";
+
+/// Gives back the folder with the programs, and a link `kubectl`.
+///
+/// # Errors
+/// When there is neither a seed nor Go, or unpacking or building fails.
+pub(crate) fn ensure() -> Result<PathBuf> {
+    let sources = cache::root().join("tests/cluster/kubernetes");
+    let folder = cache::dir().join(format!("kubernetes-{}", &hash(&sources)?[..16]));
+    fs::create_dir_all(&folder).with_context(|| format!("make \"{}\"", folder.display()))?;
+    for program in PROGRAMS {
+        if !folder.join(program).is_file() && !unpack(program, &folder)? {
+            build(&sources, &folder)?;
+        }
+    }
+    let kubectl = folder.join("kubectl");
+    if !kubectl.exists() {
+        std::os::unix::fs::symlink("hyperkube", &kubectl).context("link kubectl")?;
+    }
+    Ok(folder)
+}
+
+/// Whether the seed folder had the program.
+fn unpack(program: &str, folder: &Path) -> Result<bool> {
+    let Some(seed) = std::env::var_os(SEED_VARIABLE) else {
+        return Ok(false);
+    };
+    let packed = PathBuf::from(seed).join(format!("{program}-linux-amd64.xz"));
+    if std::env::consts::ARCH != "x86_64" || !packed.is_file() {
+        return Ok(false);
+    }
+    let partial = folder.join(format!("{program}.part"));
+    let mut xz = command("xz", &["--decompress", "--stdout"]);
+    xz.arg(&packed).stdout(Stdio::from(
+        fs::File::create(&partial).with_context(|| format!("create \"{}\"", partial.display()))?,
+    ));
+    run(xz)?;
+    run({
+        let mut chmod = command("chmod", &["755"]);
+        chmod.arg(&partial);
+        chmod
+    })?;
+    fs::rename(&partial, folder.join(program)).context("put the program in its place")?;
+    Ok(true)
+}
+
+fn build(sources: &Path, folder: &Path) -> Result<()> {
+    if !is_installed("go") {
+        bail!(
+            "Go {OLDEST_GO} or newer is missing, which builds the test cluster's Kubernetes (25 minutes \
+             of processor time, once): install it from go.dev/dl or your system's packages"
+        );
+    }
+    println!(
+        "\u{203a} building Kubernetes, Helm and CoreDNS, once for this version: 10 to 30 minutes"
+    );
+    let mut script = command("bash", &[]);
+    script.arg(sources.join("build.sh")).arg(folder);
+    run(script)
+}
+
+/// The hash of every file's name and content.
+fn hash(sources: &Path) -> Result<String> {
+    let mut files: Vec<PathBuf> = fs::read_dir(sources)
+        .with_context(|| format!("list \"{}\"", sources.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        let content = fs::read(&file).with_context(|| format!("read \"{}\"", file.display()))?;
+        hash.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        hash.update([0]);
+        hash.update(content.len().to_le_bytes());
+        hash.update(content);
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}

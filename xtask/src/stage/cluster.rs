@@ -1,0 +1,49 @@
+//! The product on a real Kubernetes of two nodes, which is made for the run and removed after it.
+
+use anyhow::Result;
+
+use crate::cluster::gateway;
+use crate::cluster::nodes::Nodes;
+use crate::command::cargo;
+use crate::stage::Steps;
+
+const SUITE: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "cluster"];
+
+pub(crate) fn run(steps: &mut Steps) -> Result<()> {
+    let nodes = Nodes::tests()?;
+    let mut images = None;
+    steps.check("build the images", || {
+        images = Some(nodes.prepare()?);
+        Ok(())
+    });
+    let Some(images) = images else { return Ok(()) };
+    let mut build = cargo(&SUITE);
+    build.args(["--locked", "--no-run"]);
+    if !steps.program("build the suite", build) {
+        return Ok(());
+    }
+    let running = Running(&nodes);
+    let up = steps.check("start the cluster", || nodes.up(&images))
+        && steps.check("gateway", || gateway::install(&nodes));
+    if up {
+        let mut suite = cargo(&SUITE);
+        suite.args(["--locked", "--no-fail-fast"]);
+        for (name, value) in nodes.environment() {
+            suite.env(name, value);
+        }
+        steps.tests("cluster suite", suite);
+    }
+    drop(running);
+    Ok(())
+}
+
+/// A cluster that ends with the stage, however the stage ends.
+struct Running<'a>(&'a Nodes);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.down() {
+            eprintln!("the cluster is left behind: {error:#}");
+        }
+    }
+}
