@@ -441,7 +441,7 @@ pub struct AllowedHostnames {
 
     /// A host name is allowed if it equals one of these or ends with a dot and one of these, for
     /// example team-a.example.org.
-    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 253)))]
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 253)))]
     #[x_kube(
         validation = Rule::new(
             "self.all(suffix, suffix.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'))"
