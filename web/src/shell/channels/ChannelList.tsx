@@ -83,7 +83,7 @@ function ChannelItem(props: {
   const readId = useSettings((s) => readUpTo(s, link.address, channel.channelId));
   const unread = useServerState(link, (s) => unreadCount(s, channel.channelId, readId));
   const isVoice = channel.kind === ChannelKind.VOICE;
-  const isJoined = isVoice && voice.channelId === channel.channelId;
+  const isJoined = isVoice && voice.channelId === channel.channelId && voice.state !== "failed";
   return (
     <li>
       <div className="channel" data-selected={isSelected} data-joined={isJoined}>
