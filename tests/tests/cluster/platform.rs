@@ -229,3 +229,52 @@ async fn the_audit_log_names_who_wrote() -> Result<()> {
     );
     Ok(())
 }
+
+/// A browser comes by one of the two: the name alone decides, over TLS that the test authority signed.
+#[tokio::test]
+async fn gateway_and_ingress_lead_https_to_a_pod() -> Result<()> {
+    let cluster = cluster()?;
+    let space = Namespace::create(&cluster, "way-in", PodSecurity::Restricted).await?;
+    space.probe("page").await?;
+    space.apply(ROUTES).await?;
+    let authority = std::fs::read(cluster.gateway_authority())?;
+    let gateway = SocketAddr::new(cluster.node_address("node1")?, 443);
+    for host in ["by-gateway.gryt.test", "by-ingress.gryt.test"] {
+        let client = reqwest::Client::builder()
+            .add_root_certificate(reqwest::Certificate::from_pem(&authority)?)
+            .resolve(host, gateway)
+            .build()?;
+        let url = format!("https://{host}/hello");
+        let said = gryt_tests::wait::until_answered(&url, || async {
+            let response = client.get(&url).send().await.ok()?;
+            response.error_for_status().ok()?.text().await.ok()
+        })
+        .await?;
+        assert!(said.starts_with("GET /hello HTTP/1.1 | page"), "{said}");
+    }
+    Ok(())
+}
+
+const ROUTES: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: page}
+spec: {selector: {app: page}, ports: [{port: 80, targetPort: 7000}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: page}
+spec:
+  parentRefs: [{name: gateway, namespace: gateway}]
+  hostnames: [by-gateway.gryt.test]
+  rules: [{backendRefs: [{name: page, port: 80}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: page}
+spec:
+  ingressClassName: traefik
+  rules:
+    - host: by-ingress.gryt.test
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: page, port: {number: 80}}}}]}
+";
