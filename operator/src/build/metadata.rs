@@ -52,14 +52,20 @@ pub(super) fn selector(server: &ValidServer, of: Of) -> LabelSelector {
     }
 }
 
-/// The labels that an object or a pod of `of` carries.
-pub(super) fn labels(server: &ValidServer, of: Of) -> Labels {
+/// The labels of the pods of `of`. No version: an SFU would be restarted for signaling's.
+pub(super) fn pod_labels(server: &ValidServer, of: Of) -> Labels {
     let mut labels = selector_labels(server, of);
     labels.extend([
         label("app.kubernetes.io/part-of", "gryt"),
         label("app.kubernetes.io/managed-by", "gryt-operator"),
-        label("app.kubernetes.io/version", &server.images.version),
     ]);
+    labels
+}
+
+/// The labels of an object of `of`.
+pub(super) fn labels(server: &ValidServer, of: Of) -> Labels {
+    let mut labels = pod_labels(server, of);
+    labels.extend([label("app.kubernetes.io/version", &server.images.version)]);
     labels
 }
 

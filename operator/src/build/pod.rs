@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::metadata::{Of, labels, selector};
+use super::metadata::{Of, pod_labels, selector};
 use crate::crd::{Resources, SERVER_ID_ANNOTATION};
 use crate::valid::ValidServer;
 
@@ -67,7 +67,7 @@ pub(super) fn template(server: &ValidServer, parts: Parts) -> PodTemplateSpec {
     });
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(labels(server, of)),
+            labels: Some(pod_labels(server, of)),
             annotations: Some(annotations),
             ..ObjectMeta::default()
         }),
@@ -146,13 +146,13 @@ pub(super) fn probes() -> Probes {
     Probes {
         // Five minutes, for a migration of a large database.
         startup: every("/healthz", 1, 300),
-        readiness: every("/readyz", 5, 2),
+        readiness: every("/readyz", 2, 3),
         liveness: every("/healthz", 10, 3),
     }
 }
 
-/// The defaults, replaced key by key by what the tenant asks for. No limit on CPU by default:
-/// throttling is heard.
+/// The defaults, and what the tenant asks for. What the tenant names takes no default on the other
+/// side: a request above a limit is refused. No limit on CPU by default: throttling is heard.
 pub(super) fn resources(
     defaults: [(&str, &str); 2],
     memory_limit: &str,
@@ -161,17 +161,18 @@ pub(super) fn resources(
     let quantity = |(name, value): (&str, &str)| (name.to_owned(), Quantity(value.to_owned()));
     let mut requests: BTreeMap<String, Quantity> = defaults.map(quantity).into();
     let mut limits = BTreeMap::from([quantity(("memory", memory_limit))]);
-    if let Some(Resources {
-        requests: wanted_requests,
-        limits: wanted_limits,
-    }) = wanted
-    {
-        requests.extend(wanted_requests.clone());
-        limits.extend(wanted_limits.clone());
+    if let Some(wanted) = wanted {
+        for name in wanted.requests.keys().chain(wanted.limits.keys()) {
+            requests.remove(name);
+            limits.remove(name);
+        }
+        requests.extend(wanted.requests.clone());
+        limits.extend(wanted.limits.clone());
     }
+    let some = |list: BTreeMap<_, _>| (!list.is_empty()).then_some(list);
     ResourceRequirements {
-        requests: Some(requests),
-        limits: Some(limits),
+        requests: some(requests),
+        limits: some(limits),
         claims: None,
     }
 }

@@ -5,10 +5,11 @@ mod material;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde_json::{Value, json};
 
 use super::build;
-use crate::crd::MediaType;
+use crate::crd::{MediaType, Resources};
 use crate::objects::{Child, Objects, Prepared};
 use crate::valid::{Announced, Pending, ValidServer};
 use fixture::{material, servers};
@@ -165,7 +166,7 @@ fn pods_pass_pod_security_restricted() {
             let security = &container["securityContext"];
             assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
             assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
-            assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]));
+            assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
             let host_ports = container["ports"]
                 .as_array()
                 .unwrap()
@@ -278,6 +279,53 @@ fn suspension_changes_nothing_but_the_replicas() {
         object["spec"]["replicas"] = 1.into();
     }
     assert_eq!(objects, built(&awake));
+}
+
+#[test]
+fn a_resource_that_the_tenant_names_takes_no_default() {
+    let container = |requests: &[(&str, &str)], limits: &[(&str, &str)]| {
+        let quantities = |list: &[(&str, &str)]| {
+            let quantity =
+                |(name, value): &(&str, &str)| ((*name).to_owned(), Quantity((*value).to_owned()));
+            list.iter().map(quantity).collect()
+        };
+        let mut server = fixture::smallest();
+        server.template.resources.sfu = Some(Resources {
+            requests: quantities(requests),
+            limits: quantities(limits),
+        });
+        let objects = built(&server);
+        pods(&objects)[0]["spec"]["containers"][0]["resources"].clone()
+    };
+    assert_eq!(
+        container(&[("memory", "2Gi")], &[]),
+        json!({"requests": {"cpu": "100m", "memory": "2Gi"}})
+    );
+    assert_eq!(
+        container(&[], &[("cpu", "50m"), ("memory", "32Mi")]),
+        json!({"limits": {"cpu": "50m", "memory": "32Mi"}})
+    );
+}
+
+#[test]
+fn what_is_signalings_alone_restarts_no_sfu() {
+    let sfu_of = |server: &ValidServer| {
+        let objects = built(server);
+        let sfu = objects
+            .iter()
+            .find(|o| o["metadata"]["name"] == "chat-sfu-0" && o["kind"] == "Deployment");
+        sfu.unwrap()["spec"]["template"].clone()
+    };
+    let before = fixture::smallest();
+    let mut after = before.clone();
+    after.images.signaling = "registry.example.org/gryt/gryt-signaling:2".to_owned();
+    after.images.version = "2".to_owned();
+    after.display_name = "Another".to_owned();
+    after.hostname = "talk.example.org".parse().unwrap();
+    after.origin = Some("https://talk.example.org".to_owned());
+    after.class.spec.limits.room_capacity = Some(5);
+    after.class.spec.trusted_proxies = vec!["10.0.0.0/8".to_owned()];
+    assert_eq!(sfu_of(&before), sfu_of(&after));
 }
 
 #[test]
