@@ -50,8 +50,6 @@ pub(crate) struct Reach {
     pub(crate) public: String,
     /// All origins that the server itself is reached at.
     pub(crate) own: Vec<String>,
-    /// Whether browsers come by TLS, here or at a proxy.
-    pub(crate) by_tls: bool,
     /// Whether pages of the visitor's own machine may come.
     pub(crate) loopback: bool,
 }
@@ -80,7 +78,6 @@ impl Reach {
             own.insert(0, public.clone());
         }
         Self {
-            by_tls: public.starts_with("https://"),
             loopback: bind.is_loopback() || config.lan,
             public,
             own,
@@ -151,7 +148,7 @@ mod tests {
         let reach = reach(&[], "127.0.0.1");
         assert_eq!(reach.public, "http://localhost:8080");
         assert!(reach.own.contains(&"http://127.0.0.1:8080".to_owned()));
-        assert!(reach.loopback && !reach.by_tls);
+        assert!(reach.loopback);
     }
 
     #[test]
@@ -165,7 +162,7 @@ mod tests {
         ] {
             assert!(reach.own.contains(&origin.to_owned()), "{origin}");
         }
-        assert!(reach.loopback && reach.by_tls);
+        assert!(reach.loopback);
     }
 
     #[test]
@@ -173,7 +170,7 @@ mod tests {
         let reach = reach(&["--public-url", "https://chat.example.org/"], "0.0.0.0");
         assert_eq!(reach.public, "https://chat.example.org");
         assert!(reach.own.contains(&"https://chat.example.org".to_owned()));
-        assert!(!reach.loopback && reach.by_tls);
+        assert!(!reach.loopback);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use gryt_signaling::data_dir::{DataDir, make_private};
 
-use crate::data_dir::{DataDir, make_private};
+use crate::place;
 
 /// Copies everything that a server needs to go on elsewhere. The log from which sessions resume
 /// stays out: a server that was put back begins a new one, so that its clients ask for the whole
@@ -42,7 +43,7 @@ fn copy(data: &DataDir, to: &Path) -> anyhow::Result<()> {
         gryt_store::sqlite::backup(&source, &to.join(name))
             .with_context(|| format!("copy \"{}\"", source.display()))?;
     }
-    let certificate = data.certificate();
+    let certificate = place::certificate(data);
     match fs::copy(&certificate, to.join("certificate.pem")) {
         Ok(_) => Ok(()),
         // Only `--lan` makes one.

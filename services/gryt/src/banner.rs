@@ -60,7 +60,6 @@ mod tests {
                 "https://192.168.1.5:8080".to_owned(),
                 "https://localhost:8080".to_owned(),
             ],
-            by_tls: true,
             loopback: true,
         };
         let banner = |fingerprint| {

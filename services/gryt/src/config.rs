@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use gryt_runtime::LogFormat;
+use gryt_signaling::public_url;
 use url::Url;
 
 /// Voice and text chat: the whole server in one process.
@@ -105,22 +106,6 @@ pub(crate) enum AccountCommand {
 pub(crate) enum KeyCommand {
     /// Signs with a new key from here on. Open sessions and sign-ins stay good.
     Rotate,
-}
-
-/// An `http` or `https` URL that is nothing but an origin.
-fn public_url(text: &str) -> Result<Url, String> {
-    const EXPECTED: &str = "expected http:// or https:// with a host and nothing behind it";
-    let url: Url = text.parse().map_err(|_| EXPECTED.to_owned())?;
-    let bare = matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty();
-    if bare {
-        Ok(url)
-    } else {
-        Err(EXPECTED.to_owned())
-    }
 }
 
 fn origin(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use gryt_signaling::data_dir::DataDir;
 
 mod address;
 mod backup;
@@ -12,19 +13,13 @@ mod banner;
 mod certificate;
 mod clock;
 mod config;
-mod data_dir;
 mod doors;
-mod entropy;
-mod http;
 mod media;
-mod parts;
-mod patient;
-mod places;
+mod place;
 mod run;
 mod tls;
 
 use config::{AccountCommand, Cli, Command, KeyCommand};
-use data_dir::DataDir;
 
 fn main() -> ExitCode {
     match start(Cli::parse()) {
@@ -43,7 +38,7 @@ fn start(cli: Cli) -> anyhow::Result<()> {
         config,
         command,
     } = cli;
-    let data = DataDir::choose(place)?;
+    let data = place::choose(place)?;
     match command {
         None => serve(config, &data),
         Some(Command::Account(AccountCommand::Reset { name })) => reset(&data, &name),

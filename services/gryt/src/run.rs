@@ -1,19 +1,18 @@
 //! Puts the parts together, serves them, and ends them in the right order.
 
 use std::io::{ErrorKind, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
-use gryt_bus::{LocalBus, LogEpoch};
-use gryt_issuer::{AllowedOrigins, CLIENT_ID, Issuer, IssuerConfig};
-use gryt_model::ServerId;
+use gryt_issuer::Registration;
+use gryt_runtime::Parts;
+use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_sfu::Sfu;
-use gryt_signaling::{
-    Algorithm, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier,
-};
-use gryt_store::{FirstOpen, Server, SqliteStore, Store as _};
+use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
+use gryt_signaling::{Limits, OriginPolicy};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -23,13 +22,7 @@ use crate::address::{Machine, Reach};
 use crate::banner::Banner;
 use crate::certificate::Certificate;
 use crate::config::Config;
-use crate::data_dir::DataDir;
-use crate::http::{self, Site};
-use crate::parts::Parts;
-use crate::{clock, doors, entropy, media, tls};
-
-/// Where the issuer is on the one port.
-const ISSUER_PATH: &str = "/issuer";
+use crate::{clock, doors, media, place, tls};
 
 /// Serves until a signal comes.
 pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> {
@@ -47,38 +40,32 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     let reach = Reach::new(&config, bind, local.port(), &machine);
     let certificate = config
         .lan
-        .then(|| Certificate::keep(&data.certificate(), &machine, clock::now()))
+        .then(|| Certificate::keep(&place::certificate(data), &machine, clock::now()))
         .transpose()?;
 
-    let store = Arc::new(open_store(&config, data)?);
-    let issuer = open_issuer(&config, data, &reach, store.server())?;
-    let bus = LocalBus::open(&data.events_db(), &LogEpoch::from_random(entropy::bits()?))
-        .context("open the event log")?;
+    let local = Local::open(data, local_config(&config, &reach), clock::now()).await?;
     let sfu = Arc::new(media::start(config.media_port)?);
     // The media part goes last: signaling says goodbye to it.
     let media_stop = CancellationToken::new();
     let mut registry = Registry::default();
     sfu.register(&mut registry);
     let (media, calls) = media::connect(&sfu, media_stop.clone())?;
-    let ports = Ports {
-        bus: Arc::new(bus),
-        sfu: media,
-        verifier: verifier(&reach, local, certificate.as_ref(), store.server())?,
-        store,
-        registry,
-    };
-    let signaling = Signaling::new(signaling_config(&config, &reach), ports);
-    let router = Router::new()
-        .nest(ISSUER_PATH, issuer.router())
-        .merge(signaling.router());
+    let Started {
+        signaling,
+        router,
+        keys,
+    } = local.start(media, registry);
+    let router = Router::new().merge(router).merge(signaling.probes_router());
     let media = Arc::clone(&sfu);
     let site = Site {
         router: doors::guard(router, move || media.is_ready()),
         tls: certificate.as_ref().map(tls::acceptor).transpose()?,
+        proxies: TrustedProxies::default(),
     };
 
     let mut parts = Parts::new(stop.clone());
     parts.start("HTTP", http::serve(listener, site, stop.clone()));
+    parts.start("the keys", keys.serve(stop.clone()));
     parts.start("signaling", signaling.run(stop.clone()));
     let watched = media::watch(Arc::clone(&sfu), calls, stop);
     parts.start("the media part", watched);
@@ -114,90 +101,12 @@ async fn listen(bind: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
         })
 }
 
-fn open_store(config: &Config, data: &DataDir) -> anyhow::Result<SqliteStore> {
-    let first = FirstOpen {
-        server: Server {
-            id: ServerId::from_random(entropy::bits()?),
-            name: config.name.as_str().into(),
-        },
-        channels: gryt_signaling::first_channels().context("name the first channels")?,
-    };
-    SqliteStore::open(&data.server_db(), first).context("open the server's data")
-}
-
-fn open_issuer(
-    config: &Config,
-    data: &DataDir,
-    reach: &Reach,
-    server: &Server,
-) -> anyhow::Result<Issuer> {
-    let mut origins = AllowedOrigins::new(reach.own.iter().chain(&config.allow_origins).cloned());
-    if reach.loopback {
-        origins = origins.and_loopback();
-    }
-    let issuer = IssuerConfig {
-        database: data.issuer_db(),
-        issuer: format!("{}{ISSUER_PATH}", reach.public),
-        audience: server.id.to_string(),
-        server_name: server.name.to_string(),
-        origins,
-    };
-    Issuer::open(issuer, clock::now()).context("open the accounts")
-}
-
-/// Tokens are checked by the keys that the issuer publishes, as with an issuer elsewhere.
-fn verifier(
-    reach: &Reach,
-    local: SocketAddr,
-    certificate: Option<&Certificate>,
-    server: &Server,
-) -> anyhow::Result<Verifier> {
-    // No proxy: what is asked is this process.
-    let mut http = reqwest::Client::builder().no_proxy();
-    let mut scheme = "http";
-    if let Some(Certificate { certificate, .. }) = certificate {
-        let root = reqwest::Certificate::from_der(certificate).context("trust the certificate")?;
-        http = http
-            .tls_built_in_root_certs(false)
-            .add_root_certificate(root);
-        scheme = "https";
-    }
-    let host = match local.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    let own = SocketAddr::new(host, local.port());
-    let config = gryt_signaling::IssuerConfig {
-        name: "local".into(),
-        issuer: format!("{}{ISSUER_PATH}", reach.public),
-        jwks_url: format!("{scheme}://{own}{ISSUER_PATH}/jwks")
-            .parse()
-            .context("name the issuer's keys")?,
-        audience: server.id.to_string(),
-        algorithms: vec![Algorithm::Es256],
-    };
-    let http = http.build().context("make an HTTP client")?;
-    Ok(Verifier::new(vec![config], http))
-}
-
-fn signaling_config(config: &Config, reach: &Reach) -> SignalingConfig {
-    // Behind something that changes the address, only the public one is true. Else the browser
-    // stays at the address that it came by: a laptop has several.
-    let (socket_url, issuer_url) = if config.public_url.is_some() {
-        let socket = reach.public.replacen("http", "ws", 1);
-        (
-            format!("{socket}/ws"),
-            format!("{}{ISSUER_PATH}", reach.public),
-        )
-    } else {
-        ("/ws".to_owned(), ISSUER_PATH.to_owned())
-    };
-    SignalingConfig {
-        socket_url,
-        issuer_url,
-        client_id: CLIENT_ID.to_owned(),
-        reached_by_tls: reach.by_tls,
+fn local_config(config: &Config, reach: &Reach) -> LocalConfig {
+    LocalConfig {
+        naming: Naming::Folder(config.name.clone()),
+        public: reach.public.clone(),
+        // Behind something that changes the address, only the public one is true.
+        only_public: config.public_url.is_some(),
         origins: OriginPolicy {
             allowed: reach
                 .own
@@ -207,6 +116,7 @@ fn signaling_config(config: &Config, reach: &Reach) -> SignalingConfig {
                 .collect(),
             loopback_allowed: reach.loopback,
         },
+        registration: Registration::Open,
         limits: Limits::default(),
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use crate::invites::Registration;
+
 /// The one client: the web client, which is public and has no secret.
 pub const CLIENT_ID: &str = "gryt-web";
 
@@ -22,6 +24,8 @@ pub struct IssuerConfig {
     pub server_name: String,
     /// Pages that may ask for tokens and be returned to.
     pub origins: AllowedOrigins,
+    /// Who may make an account.
+    pub registration: Registration,
 }
 
 /// The origins whose pages are ours.

@@ -1,4 +1,4 @@
-//! The issuer's file: accounts, codes, sign-ins, signing keys. SQLite in WAL mode, so that
+//! The issuer's file: accounts, invites, codes, sign-ins, signing keys. SQLite in WAL mode, so that
 //! `gryt account reset` works beside a running server.
 
 use std::fmt;
@@ -11,9 +11,12 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema that this version of Gryt reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
-const SCHEMA: &str = "
+/// Step n leads from version n to the next one; steps are only ever added.
+const STEPS: [&str; 2] = [SCHEMA_1, SCHEMA_2];
+
+const SCHEMA_1: &str = "
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -52,6 +55,20 @@ CREATE TABLE signing_keys (
     active_since INTEGER,
     retired_at INTEGER
 ) STRICT;
+";
+
+const SCHEMA_2: &str = "
+CREATE TABLE invites (
+    id TEXT PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    max_uses INTEGER NOT NULL,
+    uses INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE INDEX invites_by_end ON invites (expires_at);
 ";
 
 /// The issuer's file cannot be used.
@@ -214,8 +231,11 @@ fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again under the lock: two processes may have opened an empty file together.
-    if schema_version(&transaction)? == 0 {
-        transaction.execute_batch(SCHEMA)?;
+    let taken = usize::try_from(schema_version(&transaction)?).unwrap_or(STEPS.len());
+    for step in STEPS.iter().skip(taken) {
+        transaction.execute_batch(step)?;
+    }
+    if taken < STEPS.len() {
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()
@@ -250,9 +270,33 @@ mod tests {
 
         let refused = Database::open(&path).unwrap_err();
 
-        assert!(matches!(refused, DatabaseError::Newer { found: 2, .. }));
+        assert!(matches!(refused, DatabaseError::Newer { found: 3, .. }));
         assert!(refused.to_string().contains("newer version of Gryt"));
         assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn file_of_the_first_version_keeps_its_accounts_and_takes_invites() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("issuer.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(SCHEMA_1).unwrap();
+        old.execute_batch(
+            "INSERT INTO accounts VALUES ('a', 'Ada', 'ada', '', 0); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+
+        let database = Database::open(&path).unwrap();
+
+        let counted = database.read(|connection| {
+            connection.query_row(
+                "SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM invites)",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        });
+        assert_eq!(counted.unwrap(), (1, 0));
     }
 
     #[test]

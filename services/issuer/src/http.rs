@@ -17,6 +17,7 @@ use crate::throttle::network;
 
 mod authorize;
 mod discovery;
+mod invite;
 mod logout;
 mod request;
 mod token;
@@ -40,12 +41,20 @@ pub(crate) fn router(issuer: Issuer) -> Router {
         .route("/jwks", get(discovery::jwks))
         .route("/token", post(token::exchange))
         .route("/revoke", post(token::revoke))
+        .route("/invite", post(invite::standing))
         .layer(cors);
     Router::new()
         .route("/authorize", get(authorize::show).post(authorize::submit))
         .route("/logout", get(logout::end))
         .merge(for_scripts)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(issuer)
+}
+
+/// Only what checks tokens.
+pub(crate) fn keys_router(issuer: Issuer) -> Router {
+    Router::new()
+        .route("/jwks", get(discovery::jwks))
         .with_state(issuer)
 }
 

@@ -8,6 +8,7 @@ mod codes;
 mod config;
 mod database;
 mod http;
+mod invites;
 mod issuer;
 mod keys;
 mod pages;
@@ -19,4 +20,5 @@ mod tokens;
 
 pub use config::{AllowedOrigins, CLIENT_ID, IssuerConfig};
 pub use database::{Database, DatabaseError};
+pub use invites::{Invite, Invites, MAX_INVITES, MadeInvite, NewInvite, Registration};
 pub use issuer::{Issuer, ResetError, RotateError, reset_password, rotate_key};

@@ -51,7 +51,8 @@ pub(crate) struct SignInPage<'a> {
     pub(crate) name: &'a str,
     pub(crate) problem: Option<Problem>,
     pub(crate) sign_in_query: &'a str,
-    pub(crate) create_query: &'a str,
+    /// Nothing where this request may make no account.
+    pub(crate) create_query: Option<&'a str>,
 }
 
 struct Words {
@@ -88,12 +89,12 @@ impl SignInPage<'_> {
     pub(crate) fn html(&self) -> String {
         let (words, query) = match self.face {
             Face::SignIn => (&SIGN_IN, self.sign_in_query),
-            Face::Create => (&CREATE, self.create_query),
+            Face::Create => (&CREATE, self.create_query.unwrap_or_default()),
         };
         let body = format!(
             r#"<p class="where">{server}</p>
 <h1>{title}</h1>
-<nav class="tabs" aria-label="Ways to continue">{tabs}</nav>
+{tabs}
 {problem}<form method="post" action="authorize?{query}">
 <input type="hidden" name="action" value="{action}">
 {name}{password}<button type="submit">{button}</button>
@@ -119,9 +120,12 @@ impl SignInPage<'_> {
     }
 
     fn tabs(&self) -> String {
-        [
+        let Some(create_query) = self.create_query else {
+            return "<p class=\"alone\">New people join by an invite link.</p>".to_owned();
+        };
+        let tabs = [
             (Face::SignIn, "Sign in", self.sign_in_query),
-            (Face::Create, "Create account", self.create_query),
+            (Face::Create, "Create account", create_query),
         ]
         .map(|(face, text, query)| {
             let current = if face == self.face {
@@ -134,7 +138,8 @@ impl SignInPage<'_> {
                 escape(query)
             )
         })
-        .concat()
+        .concat();
+        format!("<nav class=\"tabs\" aria-label=\"Ways to continue\">{tabs}</nav>")
     }
 
     fn name_field(&self, words: &Words) -> String {
@@ -212,6 +217,17 @@ pub(crate) fn notice(title: &str, text: &str) -> String {
     )
 }
 
+/// Says why no account can be made, with the way for who has one.
+pub(crate) fn no_entry(title: &str, text: &str, sign_in_query: &str) -> String {
+    let (title, text) = (escape(title), escape(text));
+    let body = format!(
+        "<h1>{title}</h1>\n<p class=\"text\">{text}</p>\n\
+         <p class=\"text\"><a class=\"way\" href=\"authorize?{}\">I have an account: sign in</a></p>",
+        escape(sign_in_query),
+    );
+    document(&title, &body)
+}
+
 fn document(title: &str, body: &str) -> String {
     format!(
         r#"<!doctype html>
@@ -264,7 +280,7 @@ mod tests {
             name,
             problem,
             sign_in_query: "a=1&prompt=login",
-            create_query: "a=1&prompt=create",
+            create_query: Some("a=1&prompt=create"),
         }
         .html()
     }

@@ -1,6 +1,6 @@
 //! Brute force made slow: so many tries per account and per address, then a wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
@@ -86,6 +86,41 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
     }
 }
 
+/// Keys that have shown who they are. Holds [`MAX_KEYS`]; then a new one takes the place of the
+/// oldest.
+#[derive(Debug)]
+pub(crate) struct Known<K> {
+    keys: HashSet<K>,
+    by_age: VecDeque<K>,
+}
+
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self {
+            keys: HashSet::new(),
+            by_age: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Known<K> {
+    pub(crate) fn add(&mut self, key: &K) {
+        if !self.keys.insert(key.clone()) {
+            return;
+        }
+        self.by_age.push_back(key.clone());
+        if self.by_age.len() > MAX_KEYS
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn has(&self, key: &K) -> bool {
+        self.keys.contains(key)
+    }
+}
+
 /// The part of an address that one attacker cannot change at will: a v6 network is one customer.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -153,6 +188,18 @@ mod tests {
         }
         assert!(throttle.rested_at.len() <= MAX_KEYS);
         assert!(throttle.take(&0, at(0)).is_err());
+    }
+
+    #[test]
+    fn known_keys_are_bounded_and_the_oldest_goes() {
+        let mut known = Known::default();
+        for key in 0..=MAX_KEYS {
+            known.add(&key);
+            known.add(&key);
+        }
+        assert!(!known.has(&0));
+        assert!(known.has(&1) && known.has(&MAX_KEYS));
+        assert_eq!(known.keys.len(), known.by_age.len());
     }
 
     #[test]

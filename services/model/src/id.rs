@@ -92,6 +92,11 @@ random_id!(
     "session id"
 );
 random_id!(
+    /// Names an invite, without being its secret.
+    InviteId,
+    "invite id"
+);
+random_id!(
     /// Names one SFU process.
     NodeId,
     "node id"

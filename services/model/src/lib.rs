@@ -11,8 +11,8 @@ mod role;
 
 pub use channel::{AudibleLimit, Channel, ChannelKind, ChannelName};
 pub use id::{
-    ChannelId, Epoch, InvalidId, MemberId, MessageId, NodeId, Nonce, ParticipantId, RoomId,
-    ServerId, SessionId, UserId,
+    ChannelId, Epoch, InvalidId, InviteId, MemberId, MessageId, NodeId, Nonce, ParticipantId,
+    RoomId, ServerId, SessionId, UserId,
 };
 pub use member::{Member, MemberName};
 pub use message::{Message, MessageText};

@@ -31,6 +31,8 @@ pub enum Permission {
     ManageMessages,
     /// Silence members of a lower role.
     MuteMembers,
+    /// Make, see and end invites.
+    Invite,
     /// Create, change and delete channels.
     ManageChannels,
 }
@@ -42,7 +44,9 @@ impl Role {
         let lowest = match permission {
             Permission::Read | Permission::Listen => Self::Guest,
             Permission::Send | Permission::Speak => Self::Member,
-            Permission::ManageMessages | Permission::MuteMembers => Self::Moderator,
+            Permission::ManageMessages | Permission::MuteMembers | Permission::Invite => {
+                Self::Moderator
+            }
             Permission::ManageChannels => Self::Admin,
         };
         self >= lowest

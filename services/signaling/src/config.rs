@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 /// How this server is reached and by whom.
 #[derive(Debug, Clone)]
 pub struct SignalingConfig {
@@ -15,6 +17,8 @@ pub struct SignalingConfig {
     pub client_id: String,
     /// Whether browsers reach this server by TLS; decides `wss:` and `https:` for paths.
     pub reached_by_tls: bool,
+    /// Whether nobody makes an account without an invite.
+    pub by_invite: bool,
     /// Which pages may talk to this server.
     pub origins: OriginPolicy,
     /// What one client may use up.
@@ -75,5 +79,24 @@ impl Default for Limits {
             session_timeout: Duration::from_hours(24),
             room_capacity: 1000,
         }
+    }
+}
+
+/// Parses an `http` or `https` URL that is nothing but an origin.
+///
+/// # Errors
+/// Says what is expected.
+pub fn public_url(text: &str) -> Result<Url, String> {
+    const EXPECTED: &str = "expected http:// or https:// with a host and nothing behind it";
+    let url: Url = text.parse().map_err(|_| EXPECTED.to_owned())?;
+    let bare = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if bare {
+        Ok(url)
+    } else {
+        Err(EXPECTED.to_owned())
     }
 }

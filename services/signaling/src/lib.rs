@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{any, get};
 use gryt_bus::{Bus, Subscription};
+use gryt_issuer::Invites;
 use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, NodeId, SessionId};
 use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
@@ -20,17 +21,21 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 mod auth;
+pub mod cli;
 mod clock;
 mod config;
 mod convert;
+pub mod data_dir;
 mod entropy;
 mod fanout;
 mod live;
+pub mod local;
 mod metrics;
 mod operations;
 mod origins;
 mod refusal;
 mod rest;
+pub mod sfu_channel;
 mod shared;
 mod voice;
 mod web_client;
@@ -38,7 +43,7 @@ mod well_known;
 mod ws;
 
 pub use auth::{Algorithm, AuthError, Claims, IssuerConfig, MAX_TOKEN_BYTES, Verifier};
-pub use config::{Limits, OriginPolicy, SignalingConfig};
+pub use config::{Limits, OriginPolicy, SignalingConfig, public_url};
 
 use fanout::Fanout;
 use live::Live;
@@ -60,6 +65,8 @@ pub struct Ports {
     pub sfu: Channel,
     /// Checks tokens.
     pub verifier: Verifier,
+    /// Invites to make an account, where the server has accounts of its own.
+    pub invites: Option<Invites>,
     /// Where `/metrics` reads from: whoever else counts has registered before.
     pub registry: Registry,
 }
@@ -88,6 +95,7 @@ impl Signaling {
             bus,
             sfu,
             verifier,
+            invites,
             mut registry,
         } = ports;
         let metrics = Metrics::register(&mut registry);
@@ -116,7 +124,7 @@ impl Signaling {
         let shared = Shared {
             origins: Origins::new(config.origins.clone()),
             verifier,
-            operations: Operations::new(store, Arc::clone(&bus)),
+            operations: Operations::new(store, Arc::clone(&bus), invites),
             live: Arc::new(Live::new(Arc::clone(&bus), metrics.clone())),
             voice,
             sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
@@ -136,7 +144,7 @@ impl Signaling {
         }
     }
 
-    /// Every path of the server. Serve it with `ConnectInfo<SocketAddr>` in the requests'
+    /// Every path that browsers ask for. Serve it with `ConnectInfo<SocketAddr>` in the requests'
     /// extensions; without, all sockets count as of one address.
     pub fn router(&self) -> Router {
         let shared = &self.shared;
@@ -148,9 +156,12 @@ impl Signaling {
             .route("/ws", get(ws::upgrade))
             .with_state(Arc::clone(shared))
             .merge(open)
-            .merge(health_router(self.readiness.clone()))
-            .merge(metrics_router(Arc::clone(&self.registry)))
             .fallback_service(any(web_client::serve))
+    }
+
+    /// `/healthz`, `/readyz` and `/metrics`: for the platform, not for browsers.
+    pub fn probes_router(&self) -> Router {
+        health_router(self.readiness.clone()).merge(metrics_router(Arc::clone(&self.registry)))
     }
 
     /// Runs what works in the background, until `stop` or until a part of it ends by itself. Then

@@ -32,6 +32,9 @@ pub(crate) enum RequestKind {
     CreateChannel,
     UpdateChannel,
     DeleteChannel,
+    CreateInvite,
+    ListInvites,
+    RevokeInvite,
 }
 
 impl From<Option<&client_frame::Request>> for RequestKind {
@@ -56,6 +59,9 @@ impl From<Option<&client_frame::Request>> for RequestKind {
             Request::CreateChannel(_) => Self::CreateChannel,
             Request::UpdateChannel(_) => Self::UpdateChannel,
             Request::DeleteChannel(_) => Self::DeleteChannel,
+            Request::CreateInvite(_) => Self::CreateInvite,
+            Request::ListInvites(_) => Self::ListInvites,
+            Request::RevokeInvite(_) => Self::RevokeInvite,
         }
     }
 }

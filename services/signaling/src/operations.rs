@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use gryt_bus::{Audience, Bus, DurableEvent};
 use gryt_chat::Limits;
+use gryt_issuer::Invites;
 use gryt_model::{AudibleLimit, ChannelId, ChannelName, MessageId, Nonce};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::event::Event as Kind;
@@ -20,18 +21,21 @@ use tracing::Instrument as _;
 use crate::refusal::Refusal;
 
 mod channels;
+mod invites;
 mod members;
 mod messages;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use gryt_store::Page as MessagePage;
+pub(crate) use invites::InviteDraft;
 
 /// The operations of one server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Operations {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
+    invites: Option<Invites>,
     limits: Arc<Mutex<Limits>>,
     /// Held from the store to the bus: shared by new messages, exclusive for everything else.
     order: Arc<RwLock<()>>,
@@ -74,10 +78,11 @@ pub(crate) struct ChannelUpdate {
 }
 
 impl Operations {
-    pub(crate) fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, invites: Option<Invites>) -> Self {
         Self {
             store,
             bus,
+            invites,
             limits: Arc::default(),
             order: Arc::default(),
         }

@@ -167,8 +167,12 @@ fn status(reason: Reason) -> StatusCode {
         Reason::UnknownChannel
         | Reason::UnknownMessage
         | Reason::UnknownMember
+        | Reason::UnknownInvite
+        | Reason::NoInvites
         | Reason::NotFound => StatusCode::NOT_FOUND,
-        Reason::NonceReused | Reason::NotInRoom | Reason::StaleOffer => StatusCode::CONFLICT,
+        Reason::NonceReused | Reason::NotInRoom | Reason::StaleOffer | Reason::TooManyInvites => {
+            StatusCode::CONFLICT
+        }
         Reason::RoomFull | Reason::NoNode | Reason::SlowConsumer | Reason::GoingAway => {
             StatusCode::SERVICE_UNAVAILABLE
         }

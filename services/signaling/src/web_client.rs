@@ -33,7 +33,9 @@ const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Gryt</title>\
 pub(crate) async fn serve(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     let reads = method == Method::GET || method == Method::HEAD;
-    if !reads || path.starts_with("api/") {
+    // The platform's own paths have another port.
+    let probe = matches!(path, "healthz" | "readyz" | "metrics");
+    if !reads || probe || path.starts_with("api/") {
         return not_found();
     }
     let mut response = find(path);

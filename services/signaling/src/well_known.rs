@@ -20,6 +20,8 @@ struct Document<'a> {
     issuer: String,
     client_id: &'a str,
     protocol_version: u32,
+    /// `invite`: nobody makes an account without one; `open`: everybody may.
+    registration: &'static str,
 }
 
 /// The document's route.
@@ -45,6 +47,7 @@ fn document(config: &SignalingConfig, server: &wire::Server, headers: &HeaderMap
         issuer: absolute(&config.issuer_url, web, host),
         client_id: &config.client_id,
         protocol_version: PROTOCOL_VERSION,
+        registration: if config.by_invite { "invite" } else { "open" },
     };
     let fresh = [(header::CACHE_CONTROL, "no-cache")];
     (fresh, Json(document)).into_response()

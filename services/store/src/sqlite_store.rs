@@ -42,6 +42,21 @@ impl SqliteStore {
         Ok(Self { database, server })
     }
 
+    /// Gives the server another name, before anybody was told the old one.
+    ///
+    /// # Errors
+    /// [`Error`] if the file cannot be written.
+    pub async fn rename_server(&mut self, name: &str) -> Result<(), Error> {
+        if *self.server.name == *name {
+            return Ok(());
+        }
+        let wanted = name.to_owned();
+        let work = move |connection: &Connection| server::rename(connection, &wanted);
+        self.database.write(work).await?;
+        self.server.name = name.into();
+        Ok(())
+    }
+
     /// Copies the file as it is at this moment to `destination`, while it is in use.
     ///
     /// # Errors

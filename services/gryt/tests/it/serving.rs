@@ -122,7 +122,7 @@ fn second_process_on_the_same_folder_is_refused() {
     let (_dir, data) = folder();
     let first = Gryt::start(&data, &[]);
     let said = refusal(&data, &["--port", "0", "--media-port", "0"]);
-    assert!(said.contains("is in use by another gryt"), "{said}");
+    assert!(said.contains("is in use by another process"), "{said}");
     assert!(said.contains("--data-dir"), "{said}");
     drop(first);
     Gryt::start(&data, &[]);

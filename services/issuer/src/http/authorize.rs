@@ -1,7 +1,6 @@
 //! The page where people sign in or create an account.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use axum::Form;
@@ -12,13 +11,15 @@ use axum::response::Response;
 use gryt_model::MemberId;
 use serde::Deserialize;
 
+use super::invite;
 use super::request::{AuthorizeRequest, Invalid, Parameters, Prompt};
 use crate::accounts::{self, Account, AccountName, Password, PasswordRefusal};
 use crate::clock;
 use crate::codes::{self, Grant};
 use crate::database::DatabaseError;
-use crate::issuer::{Issuer, Throttles};
-use crate::pages::{Face, Field, Problem, SignInPage};
+use crate::invites::{Brought, Registration, Standing};
+use crate::issuer::Issuer;
+use crate::pages::{self, Face, Field, Problem, SignInPage};
 use crate::passwords::Busy;
 use crate::random::random;
 use crate::throttle::Wait;
@@ -41,17 +42,37 @@ enum Action {
 }
 
 /// Shows the form.
-pub(super) async fn show(State(issuer): State<Issuer>, asked: Asked) -> Response {
+pub(super) async fn show(
+    State(issuer): State<Issuer>,
+    connection: ConnectInfo<SocketAddr>,
+    asked: Asked,
+) -> Response {
     let request = match check(&issuer, asked) {
         Ok(request) => request,
         Err(refused) => return refused,
+    };
+    let entry = match entry(&issuer, &request, super::peer(connection)).await {
+        Ok(entry) => entry,
+        Err(error) => return super::failed(&error),
     };
     let face = match request.prompt {
         Prompt::SignIn => Face::SignIn,
         Prompt::Create => Face::Create,
     };
+    if let (Face::Create, Entry::Closed(closed)) = (face, &entry) {
+        return no_entry(&request, closed);
+    }
     let name = request.login_hint.clone().unwrap_or_default();
-    form(&issuer, &request, face, &name, None)
+    form(
+        &issuer,
+        &request,
+        &entry,
+        Shown {
+            face,
+            name: &name,
+            problem: None,
+        },
+    )
 }
 
 /// Takes the form: sends the browser back with a code, or shows what is wrong.
@@ -82,16 +103,34 @@ pub(super) async fn submit(
     };
     let address = super::peer(connection);
     let (face, name) = (Face::from(filled.action), filled.name.clone());
+    let entry = match entry(&issuer, &request, address).await {
+        Ok(entry) => entry,
+        Err(error) => return super::failed(&error),
+    };
+    if let (Face::Create, Entry::Closed(closed)) = (face, &entry) {
+        return no_entry(&request, closed);
+    }
     let now = clock::now();
     let outcome = match filled.action {
         Action::SignIn => sign_in(&issuer, filled, address, now).await,
-        Action::Create => create(&issuer, filled, address, now).await,
+        Action::Create => create(&issuer, filled, &request, address, now).await,
     };
     let account = match outcome {
         Ok(account) => account,
         Err(Refused::Problem(problem)) => {
-            return form(&issuer, &request, face, &name, Some(problem));
+            let problem = Some(problem);
+            return form(
+                &issuer,
+                &request,
+                &entry,
+                Shown {
+                    face,
+                    name: &name,
+                    problem,
+                },
+            );
         }
+        Err(Refused::NoEntry(closed)) => return no_entry(&request, &closed),
         Err(Refused::Failed(error)) => return super::failed(&error),
     };
     let grant = Grant {
@@ -111,8 +150,84 @@ pub(super) async fn submit(
     }
 }
 
+/// Whether this request may make an account.
+enum Entry {
+    Open,
+    Closed(Closed),
+}
+
+/// Why it may not.
+#[derive(Clone, Copy)]
+enum Closed {
+    /// It brought no invite.
+    NoInvite,
+    /// The one it brought is not good.
+    Invite(Standing),
+    /// Too many wrong ones came from this address.
+    Wait(Wait),
+}
+
+async fn entry(
+    issuer: &Issuer,
+    request: &AuthorizeRequest,
+    address: IpAddr,
+) -> Result<Entry, DatabaseError> {
+    match (&issuer.shared.config.registration, &request.invite) {
+        (Registration::Open, _) => Ok(Entry::Open),
+        (Registration::ByInvite { .. }, None) => Ok(Entry::Closed(Closed::NoInvite)),
+        (Registration::ByInvite { .. }, Some(token)) => {
+            Ok(match invite::look(issuer, token, address).await? {
+                Ok(Standing::Good) => Entry::Open,
+                Ok(standing) => Entry::Closed(Closed::Invite(standing)),
+                Err(wait) => Entry::Closed(Closed::Wait(wait)),
+            })
+        }
+    }
+}
+
+/// Says why no account can be made, and leads to the other face.
+fn no_entry(request: &AuthorizeRequest, closed: &Closed) -> Response {
+    const ASK: &str = "Ask whoever invited you for a new link.";
+    let (status, title, text) = match closed {
+        Closed::NoInvite | Closed::Invite(Standing::Good) => (
+            StatusCode::FORBIDDEN,
+            "You need an invite",
+            "New people join this server by an invite link. Ask somebody who is here for one."
+                .to_owned(),
+        ),
+        Closed::Invite(Standing::Unknown) => (
+            StatusCode::FORBIDDEN,
+            "This invite does not work",
+            format!("Its link may have been cut when it was copied. {ASK}"),
+        ),
+        Closed::Invite(Standing::Expired) => (
+            StatusCode::FORBIDDEN,
+            "This invite has run out",
+            format!("Its time is over. {ASK}"),
+        ),
+        Closed::Invite(Standing::Used) => (
+            StatusCode::FORBIDDEN,
+            "This invite is used up",
+            format!("As many people as it was meant for have joined with it. {ASK}"),
+        ),
+        Closed::Invite(Standing::Revoked) => (
+            StatusCode::FORBIDDEN,
+            "This invite was taken back",
+            format!("Somebody who runs this server ended it. {ASK}"),
+        ),
+        Closed::Wait(Wait(wait)) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many invites were tried",
+            format!("Wait {} and open the link again.", in_words(*wait)),
+        ),
+    };
+    let html = pages::no_entry(title, &text, &request.query(Prompt::SignIn));
+    super::page(status, html, Some(&request.return_to.origin()))
+}
+
 enum Refused {
     Problem(Problem),
+    NoEntry(Closed),
     Failed(DatabaseError),
 }
 
@@ -180,14 +295,8 @@ async fn sign_in(
     if filled.password.len() > Password::MAX_BYTES {
         return Err(wrong());
     }
-    let key = name.key.clone();
-    with_throttles(issuer, |throttles| {
-        throttles.sign_ins_by_address.take(&address, now)?;
-        throttles
-            .sign_ins_by_account
-            .take(&key, now)
-            .inspect_err(|_| throttles.sign_ins_by_address.give_back(&address))
-    })?;
+    let place = (name.key.clone(), address);
+    issuer.with_throttles(|throttles| throttles.take_sign_in(&place, now))?;
     let found = issuer
         .shared
         .database
@@ -202,16 +311,14 @@ async fn sign_in(
     let Some(account) = account.filter(|_| fits) else {
         return Err(wrong());
     };
-    with_throttles(issuer, |throttles| {
-        throttles.sign_ins_by_address.give_back(&address);
-        throttles.sign_ins_by_account.forget(&key);
-    });
+    issuer.with_throttles(|throttles| throttles.signed_in(&place));
     Ok(account)
 }
 
 async fn create(
     issuer: &Issuer,
     filled: Filled,
+    request: &AuthorizeRequest,
     address: IpAddr,
     now: SystemTime,
 ) -> Result<Account, Refused> {
@@ -228,9 +335,7 @@ async fn create(
         ),
         PasswordRefusal::TooLong => problem(Field::Password, "That password is too long."),
     })?;
-    with_throttles(issuer, |throttles| {
-        throttles.accounts_by_address.take(&address, now)
-    })?;
+    issuer.with_throttles(|throttles| throttles.accounts_by_address.take(&address, now))?;
     let database = &issuer.shared.database;
     let wanted = name.clone();
     let taken = database
@@ -242,11 +347,33 @@ async fn create(
     let hash = issuer.shared.passwords.hash(password).await?;
     let id = MemberId::from_random(random()).to_string();
     let wanted = name.clone();
+    let registration = issuer.shared.config.registration.clone();
+    let brought = request
+        .invite
+        .as_deref()
+        .map(|token| Brought::new(token, &registration));
+    let by_invite = matches!(registration, Registration::ByInvite { .. });
+    // One transaction: an invite is counted with the account that it made, or neither is there.
     let made = database
-        .write_later(move |transaction| accounts::create(transaction, &id, &wanted, &hash, now))
+        .write_later(move |transaction| {
+            let standing = brought
+                .as_ref()
+                .map(|brought| brought.standing(transaction, now))
+                .transpose()?;
+            if by_invite && standing != Some(Standing::Good) {
+                return Ok(Err(standing));
+            }
+            let account = accounts::create(transaction, &id, &wanted, &hash, now)?;
+            if let (Some(_), Some(brought), Some(Standing::Good)) = (&account, &brought, standing) {
+                brought.count(transaction)?;
+            }
+            Ok(Ok(account))
+        })
         .await?;
     // Somebody else may have been faster while we hashed.
-    let account = made.ok_or_else(|| name_taken(&name))?;
+    let account = made
+        .map_err(|standing| Refused::NoEntry(standing.map_or(Closed::NoInvite, Closed::Invite)))?
+        .ok_or_else(|| name_taken(&name))?;
     tracing::info!("account created");
     Ok(account)
 }
@@ -272,15 +399,6 @@ fn problem(field: Field, text: &str) -> Refused {
     })
 }
 
-fn with_throttles<R>(issuer: &Issuer, change: impl FnOnce(&mut Throttles) -> R) -> R {
-    let mut throttles = issuer
-        .shared
-        .throttles
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    change(&mut throttles)
-}
-
 #[expect(
     clippy::result_large_err,
     reason = "the refusal is the response itself, once per page"
@@ -302,13 +420,20 @@ fn check(issuer: &Issuer, asked: Asked) -> Result<AuthorizeRequest, Response> {
         })
 }
 
-fn form(
-    issuer: &Issuer,
-    request: &AuthorizeRequest,
+/// What the form shows.
+struct Shown<'a> {
     face: Face,
-    name: &str,
+    name: &'a str,
     problem: Option<Problem>,
-) -> Response {
+}
+
+fn form(issuer: &Issuer, request: &AuthorizeRequest, entry: &Entry, shown: Shown<'_>) -> Response {
+    let Shown {
+        face,
+        name,
+        problem,
+    } = shown;
+    let create_query = request.query(Prompt::Create);
     let (status, retry_after) = problem
         .as_ref()
         .map_or((StatusCode::OK, None), |p| (p.status, p.retry_after));
@@ -318,7 +443,10 @@ fn form(
         name,
         problem,
         sign_in_query: &request.query(Prompt::SignIn),
-        create_query: &request.query(Prompt::Create),
+        create_query: match entry {
+            Entry::Open => Some(&create_query),
+            Entry::Closed(_) => None,
+        },
     }
     .html();
     let mut response = super::page(status, html, Some(&request.return_to.origin()));

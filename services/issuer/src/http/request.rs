@@ -7,7 +7,7 @@ use crate::config::{AllowedOrigins, CLIENT_ID};
 
 /// The parameters as they come. Those we do not know are passed over, as the standard asks; one
 /// that comes twice makes the query unreadable.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Parameters {
     client_id: Option<String>,
     redirect_uri: Option<String>,
@@ -20,18 +20,21 @@ pub(super) struct Parameters {
     code_challenge_method: Option<String>,
     prompt: Option<String>,
     login_hint: Option<String>,
+    /// Of ours: the token of an invite link.
+    invite: Option<String>,
     request: Option<String>,
     request_uri: Option<String>,
 }
 
 /// A request that can be answered with a code.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct AuthorizeRequest {
     pub(super) return_to: ReturnTo,
     pub(super) nonce: Option<String>,
     pub(super) challenge: String,
     pub(super) prompt: Prompt,
     pub(super) login_hint: Option<String>,
+    pub(super) invite: Option<String>,
 }
 
 /// Which face the page shows first.
@@ -171,6 +174,7 @@ impl Parameters {
             challenge,
             prompt,
             login_hint: self.login_hint,
+            invite: self.invite.filter(|token| !token.is_empty()),
         })
     }
 }
@@ -186,7 +190,11 @@ impl AuthorizeRequest {
             .append_pair("scope", crate::tokens::SCOPE)
             .append_pair("code_challenge", &self.challenge)
             .append_pair("code_challenge_method", "S256");
-        for (name, value) in [("state", &self.return_to.state), ("nonce", &self.nonce)] {
+        for (name, value) in [
+            ("state", &self.return_to.state),
+            ("nonce", &self.nonce),
+            ("invite", &self.invite),
+        ] {
             if let Some(value) = value {
                 query.append_pair(name, value);
             }

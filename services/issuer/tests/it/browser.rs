@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gryt_issuer::{AllowedOrigins, Issuer, IssuerConfig};
+use gryt_issuer::{AllowedOrigins, Invites, Issuer, IssuerConfig, Registration};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -27,11 +27,16 @@ pub(crate) fn now() -> SystemTime {
 pub(crate) struct Browser {
     pub(crate) dir: TempDir,
     pub(crate) base: String,
+    pub(crate) invites: Invites,
     http: reqwest::Client,
 }
 
 impl Browser {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Registration::Open).await
+    }
+
+    pub(crate) async fn start_with(registration: Registration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -42,6 +47,7 @@ impl Browser {
                 audience: AUDIENCE.to_owned(),
                 server_name: "Home".to_owned(),
                 origins: AllowedOrigins::new([origin.clone(), PAGE.to_owned()]),
+                registration,
             },
             now(),
         )
@@ -54,6 +60,7 @@ impl Browser {
         Self {
             dir,
             base: format!("{origin}/issuer"),
+            invites: issuer.invites(),
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .build()

@@ -7,4 +7,5 @@
 mod attacks;
 mod browser;
 mod flow;
+mod invites;
 mod rotation;

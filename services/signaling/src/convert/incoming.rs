@@ -1,14 +1,16 @@
 //! Frames become drafts, or a refusal that says which field is wrong.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use gryt_model::{
-    AudibleLimit, ChannelId, ChannelKind, ChannelName, InvalidId, MemberId, MessageId, Role,
+    AudibleLimit, ChannelId, ChannelKind, ChannelName, InvalidId, InviteId, MemberId, MessageId,
+    Role,
 };
 use gryt_proto::client::v1 as wire;
 use gryt_rooms::VoiceState;
 
-use crate::operations::{ChannelUpdate, EditDraft, PageRequest, SendDraft};
+use crate::operations::{ChannelUpdate, EditDraft, InviteDraft, PageRequest, SendDraft};
 use crate::refusal::Refusal;
 
 /// The largest SDP answer, in bytes. Browsers send 2 to 20 KiB.
@@ -102,6 +104,32 @@ pub(crate) fn channel_update(request: &wire::UpdateChannel) -> Result<ChannelUpd
         name: request.name.as_deref().map(id).transpose()?,
         audible_limit: request.audible_limit.map(limit).transpose()?,
     })
+}
+
+pub(crate) fn invite_draft(request: wire::CreateInvite) -> Result<InviteDraft, Refusal> {
+    const HOUR: u32 = 3_600;
+    let seconds = match request.lifetime_seconds {
+        0 => 7 * 24 * HOUR,
+        seconds if (HOUR..=30 * 24 * HOUR).contains(&seconds) => seconds,
+        _ => {
+            return Err(Refusal::malformed(
+                "An invite is good for 1 hour to 30 days.",
+            ));
+        }
+    };
+    let max_uses = match request.max_uses {
+        0 => 1,
+        uses if uses <= 100 => uses,
+        _ => return Err(Refusal::malformed("An invite is good for 1 to 100 people.")),
+    };
+    Ok(InviteDraft {
+        life: Duration::from_secs(seconds.into()),
+        max_uses,
+    })
+}
+
+pub(crate) fn invite_revocation(request: &wire::RevokeInvite) -> Result<InviteId, Refusal> {
+    id(&request.invite_id)
 }
 
 /// A role that an event tells of; none for one that a newer server made up.

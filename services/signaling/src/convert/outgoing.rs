@@ -1,5 +1,8 @@
 //! Nouns become frames.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gryt_issuer::{Invite, MadeInvite};
 use gryt_model::{Channel, ChannelKind, Member, Message, Role};
 use gryt_proto::client::v1 as wire;
 use gryt_store::Page;
@@ -68,6 +71,29 @@ pub(crate) fn participant(
         deafened: participant.voice.deafened,
         listen_only: participant.voice.listen_only,
     }
+}
+
+pub(crate) fn invite(invite: &Invite) -> wire::Invite {
+    wire::Invite {
+        invite_id: invite.id.to_string(),
+        member_id: invite.made_by.to_string(),
+        created_at_ms: wall_milliseconds(invite.made_at),
+        expires_at_ms: wall_milliseconds(invite.expires_at),
+        max_uses: invite.max_uses,
+        uses: invite.uses,
+    }
+}
+
+pub(crate) fn created_invite(made: &MadeInvite) -> wire::CreatedInvite {
+    wire::CreatedInvite {
+        invite: Some(invite(&made.invite)),
+        path: format!("/invite/{}", made.token),
+    }
+}
+
+fn wall_milliseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn milliseconds(since_1970: u64) -> i64 {

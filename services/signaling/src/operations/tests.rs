@@ -82,6 +82,7 @@ impl World {
             operations: Operations::new(
                 Arc::clone(&store) as Arc<dyn Store>,
                 Arc::clone(&bus) as _,
+                None,
             ),
             events: bus.subscribe(),
             bus,

@@ -80,6 +80,7 @@ impl Api {
             bus,
             sfu: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
             verifier: Published::start(&[signer.jwk()]).await.verifier(),
+            invites: None,
             registry: Registry::default(),
         };
         let config = SignalingConfig {
@@ -87,6 +88,7 @@ impl Api {
             issuer_url: "/issuer".to_owned(),
             client_id: "gryt-web".to_owned(),
             reached_by_tls: false,
+            by_invite: false,
             origins: OriginPolicy {
                 allowed: vec![],
                 loopback_allowed: true,

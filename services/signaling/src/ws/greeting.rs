@@ -76,6 +76,7 @@ impl Session {
             live: Some(board),
             ping_interval_seconds: whole_seconds(self.shared.limits.ping_interval),
             session_id: self.id.to_string(),
+            has_invites: self.shared.operations.has_invites(),
         };
         self.replay_after = Some(cursor);
         Ok(welcome)

@@ -95,6 +95,22 @@ impl Session {
                 operations.delete_channel(&me, &channel).await?;
                 Ok(DONE)
             }
+
+            Request::CreateInvite(request) => {
+                let draft = convert::invite_draft(request)?;
+                let made = operations.create_invite(&me, draft).await?;
+                Ok(Reply::CreatedInvite(convert::created_invite(&made)))
+            }
+            Request::ListInvites(wire::ListInvites {}) => {
+                let invites = operations.invites(&me).await?;
+                let invites = invites.iter().map(convert::invite).collect();
+                Ok(Reply::InviteList(wire::InviteList { invites }))
+            }
+            Request::RevokeInvite(request) => {
+                let id = convert::invite_revocation(&request)?;
+                operations.revoke_invite(&me, &id).await?;
+                Ok(DONE)
+            }
         }
     }
 

@@ -53,6 +53,7 @@ async fn server_ends_with_an_error_when_its_fan_out_ends() {
         bus: Arc::new(Unreadable(bus)),
         sfu: Sfu::start().await.1,
         verifier: issuer.verifier(server_id().as_str()),
+        invites: None,
         registry: Registry::default(),
     };
     let signaling = Signaling::new(config(Limits::default()), ports);

@@ -27,6 +27,7 @@ async fn well_known_document_tells_where_to_go() {
             "issuer": format!("http://{address}/issuer"),
             "client_id": "gryt-web",
             "protocol_version": 1,
+            "registration": "open",
         })
     );
 }

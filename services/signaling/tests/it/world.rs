@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gryt_bus::{LocalBus, LogEpoch};
+use gryt_issuer::{AllowedOrigins, Invites, IssuerConfig, Registration};
 use gryt_model::ServerId;
 use gryt_signaling::{
     Limits, OriginPolicy, Ports, RunError, Signaling, SignalingConfig, first_channels,
@@ -137,10 +138,11 @@ async fn serve(
         bus: Arc::new(bus),
         sfu,
         verifier: issuer.verifier(server_id().as_str()),
+        invites: Some(invites(folder)),
         registry: Registry::default(),
     };
     let signaling = Signaling::new(config(limits), ports);
-    let router = signaling.router();
+    let router = signaling.router().merge(signaling.probes_router());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -166,10 +168,25 @@ pub(crate) fn config(limits: Limits) -> SignalingConfig {
         issuer_url: "/issuer".to_owned(),
         client_id: "gryt-web".to_owned(),
         reached_by_tls: false,
+        by_invite: false,
         origins: OriginPolicy {
             allowed: vec!["https://chat.example.org".to_owned()],
             loopback_allowed: true,
         },
         limits,
     }
+}
+
+/// The invites of an issuer that nobody signs in at.
+fn invites(folder: &Path) -> Invites {
+    let config = IssuerConfig {
+        database: folder.join("issuer.sqlite"),
+        issuer: "http://localhost/issuer".to_owned(),
+        audience: server_id().to_string(),
+        server_name: "Test".to_owned(),
+        origins: AllowedOrigins::default(),
+        registration: Registration::Open,
+    };
+    let now = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    gryt_issuer::Issuer::open(config, now).unwrap().invites()
 }

@@ -1,4 +1,4 @@
-//! The server's own record, and the first opening.
+//! The server's own record, the first opening, and a new name.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -27,4 +27,11 @@ pub(super) fn prepare(connection: &Connection, first: FirstOpen) -> rusqlite::Re
         channels::create(connection, channel)?;
     }
     Ok(server)
+}
+
+/// Writes another name.
+pub(super) fn rename(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    connection
+        .execute("UPDATE server SET name = ?1 WHERE name <> ?1", [name])
+        .map(drop)
 }

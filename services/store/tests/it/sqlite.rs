@@ -32,6 +32,22 @@ async fn reopened_file_keeps_its_server_and_ignores_another_beginning() {
 }
 
 #[tokio::test]
+async fn new_name_of_the_server_lasts() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gryt.db");
+    let mut store = open(&path);
+    let id = store.server().id.clone();
+
+    store.rename_server("Harbour").await.unwrap();
+
+    assert_eq!(&*store.server().name, "Harbour");
+    drop(store);
+    let again = open(&path);
+    assert_eq!(&*again.server().name, "Harbour");
+    assert_eq!(again.server().id, id);
+}
+
+#[tokio::test]
 async fn file_of_a_newer_version_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("gryt.db");

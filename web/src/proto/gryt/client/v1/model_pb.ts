@@ -10,7 +10,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file gryt/client/v1/model.proto.
  */
 export const file_gryt_client_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Chpncnl0L2NsaWVudC92MS9tb2RlbC5wcm90bxIOZ3J5dC5jbGllbnQudjEiKQoGU2VydmVyEhEKCXNlcnZlcl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIn8KB0NoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEikKBGtpbmQYAyABKA4yGy5ncnl0LmNsaWVudC52MS5DaGFubmVsS2luZBIQCghwb3NpdGlvbhgEIAEoBRIVCg1hdWRpYmxlX2xpbWl0GAUgASgNImMKBk1lbWJlchIRCgltZW1iZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgRyb2xlGAMgASgOMhQuZ3J5dC5jbGllbnQudjEuUm9sZRIUCgxzZXJ2ZXJfbXV0ZWQYBCABKAgijgEKB01lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoBBISCgpjaGFubmVsX2lkGAIgASgJEhEKCW1lbWJlcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBiABKAMSFAoMZWRpdGVkX2F0X21zGAcgASgDIoIBCgtQYXJ0aWNpcGFudBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoDRIRCgltZW1iZXJfaWQYAiABKAkSEgoKY2hhbm5lbF9pZBgDIAEoCRINCgVtdXRlZBgEIAEoCBIQCghkZWFmZW5lZBgFIAEoCBITCgtsaXN0ZW5fb25seRgGIAEoCCpaCgtDaGFubmVsS2luZBIcChhDSEFOTkVMX0tJTkRfVU5TUEVDSUZJRUQQABIVChFDSEFOTkVMX0tJTkRfVEVYVBABEhYKEkNIQU5ORUxfS0lORF9WT0lDRRACKnEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEgoOUk9MRV9NT0RFUkFUT1IQAxIPCgtST0xFX01FTUJFUhAEEg4KClJPTEVfR1VFU1QQBWIGcHJvdG8z");
+  fileDesc("Chpncnl0L2NsaWVudC92MS9tb2RlbC5wcm90bxIOZ3J5dC5jbGllbnQudjEiKQoGU2VydmVyEhEKCXNlcnZlcl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIn8KB0NoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEikKBGtpbmQYAyABKA4yGy5ncnl0LmNsaWVudC52MS5DaGFubmVsS2luZBIQCghwb3NpdGlvbhgEIAEoBRIVCg1hdWRpYmxlX2xpbWl0GAUgASgNImMKBk1lbWJlchIRCgltZW1iZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgRyb2xlGAMgASgOMhQuZ3J5dC5jbGllbnQudjEuUm9sZRIUCgxzZXJ2ZXJfbXV0ZWQYBCABKAgijgEKB01lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoBBISCgpjaGFubmVsX2lkGAIgASgJEhEKCW1lbWJlcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBiABKAMSFAoMZWRpdGVkX2F0X21zGAcgASgDIoIBCgtQYXJ0aWNpcGFudBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoDRIRCgltZW1iZXJfaWQYAiABKAkSEgoKY2hhbm5lbF9pZBgDIAEoCRINCgVtdXRlZBgEIAEoCBIQCghkZWFmZW5lZBgFIAEoCBITCgtsaXN0ZW5fb25seRgGIAEoCCJ8CgZJbnZpdGUSEQoJaW52aXRlX2lkGAEgASgJEhEKCW1lbWJlcl9pZBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgDEhUKDWV4cGlyZXNfYXRfbXMYBCABKAMSEAoIbWF4X3VzZXMYBSABKA0SDAoEdXNlcxgGIAEoDSpaCgtDaGFubmVsS2luZBIcChhDSEFOTkVMX0tJTkRfVU5TUEVDSUZJRUQQABIVChFDSEFOTkVMX0tJTkRfVEVYVBABEhYKEkNIQU5ORUxfS0lORF9WT0lDRRACKnEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEgoOUk9MRV9NT0RFUkFUT1IQAxIPCgtST0xFX01FTUJFUhAEEg4KClJPTEVfR1VFU1QQBWIGcHJvdG8z");
 
 /**
  * A community: one tenant's server.
@@ -227,6 +227,62 @@ export type Participant = Message$1<"gryt.client.v1.Participant"> & {
  */
 export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
   messageDesc(file_gryt_client_v1_model, 4);
+
+/**
+ * A link by which people make an account, without its secret.
+ *
+ * @generated from message gryt.client.v1.Invite
+ */
+export type Invite = Message$1<"gryt.client.v1.Invite"> & {
+  /**
+   * 26 base32 characters; not the link.
+   *
+   * @generated from field: string invite_id = 1;
+   */
+  inviteId: string;
+
+  /**
+   * Who made it.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: int64 created_at_ms = 3;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: int64 expires_at_ms = 4;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * How many people can join by it.
+   *
+   * @generated from field: uint32 max_uses = 5;
+   */
+  maxUses: number;
+
+  /**
+   * How many have.
+   *
+   * @generated from field: uint32 uses = 6;
+   */
+  uses: number;
+};
+
+/**
+ * Describes the message gryt.client.v1.Invite.
+ * Use `create(InviteSchema)` to create a new message.
+ */
+export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_model, 5);
 
 /**
  * @generated from enum gryt.client.v1.ChannelKind

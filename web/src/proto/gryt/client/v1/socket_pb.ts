@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Channel, ChannelKind, Member, Message as Message$1, Participant, Server } from "./model_pb";
+import type { Channel, ChannelKind, Invite, Member, Message as Message$1, Participant, Server } from "./model_pb";
 import { file_gryt_client_v1_model } from "./model_pb";
 import type { Reason } from "./reason_pb";
 import { file_gryt_client_v1_reason } from "./reason_pb";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gryt/client/v1/socket.proto.
  */
 export const file_gryt_client_v1_socket: GenFile = /*@__PURE__*/
-  fileDesc("Chtncnl0L2NsaWVudC92MS9zb2NrZXQucHJvdG8SDmdyeXQuY2xpZW50LnYxIroGCgtDbGllbnRGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEEiYKBWhlbGxvGAIgASgLMhUuZ3J5dC5jbGllbnQudjEuSGVsbG9IABIxCgtyZW5ld190b2tlbhgDIAEoCzIaLmdyeXQuY2xpZW50LnYxLlJlbmV3VG9rZW5IABIkCgRwaW5nGAQgASgLMhQuZ3J5dC5jbGllbnQudjEuUGluZ0gAEjMKDHNlbmRfbWVzc2FnZRgKIAEoCzIbLmdyeXQuY2xpZW50LnYxLlNlbmRNZXNzYWdlSAASMwoMZWRpdF9tZXNzYWdlGAsgASgLMhsuZ3J5dC5jbGllbnQudjEuRWRpdE1lc3NhZ2VIABI3Cg5kZWxldGVfbWVzc2FnZRgMIAEoCzIdLmdyeXQuY2xpZW50LnYxLkRlbGV0ZU1lc3NhZ2VIABI3Cg5mZXRjaF9tZXNzYWdlcxgNIAEoCzIdLmdyeXQuY2xpZW50LnYxLkZldGNoTWVzc2FnZXNIABIvCgpqb2luX3ZvaWNlGBQgASgLMhkuZ3J5dC5jbGllbnQudjEuSm9pblZvaWNlSAASMwoMYW5zd2VyX29mZmVyGBUgASgLMhsuZ3J5dC5jbGllbnQudjEuQW5zd2VyT2ZmZXJIABIxCgtsZWF2ZV92b2ljZRgWIAEoCzIaLmdyeXQuY2xpZW50LnYxLkxlYXZlVm9pY2VIABI4Cg9zZXRfdm9pY2Vfc3RhdGUYFyABKAsyHS5ncnl0LmNsaWVudC52MS5TZXRWb2ljZVN0YXRlSAASMQoLbXV0ZV9tZW1iZXIYHiABKAsyGi5ncnl0LmNsaWVudC52MS5NdXRlTWVtYmVySAASNwoOY3JlYXRlX2NoYW5uZWwYHyABKAsyHS5ncnl0LmNsaWVudC52MS5DcmVhdGVDaGFubmVsSAASNwoOdXBkYXRlX2NoYW5uZWwYICABKAsyHS5ncnl0LmNsaWVudC52MS5VcGRhdGVDaGFubmVsSAASNwoOZGVsZXRlX2NoYW5uZWwYISABKAsyHS5ncnl0LmNsaWVudC52MS5EZWxldGVDaGFubmVsSABCCQoHcmVxdWVzdCKSAQoLU2VydmVyRnJhbWUSJgoFcmVwbHkYASABKAsyFS5ncnl0LmNsaWVudC52MS5SZXBseUgAEiYKBWV2ZW50GAIgASgLMhUuZ3J5dC5jbGllbnQudjEuRXZlbnRIABIqCgdnb29kYnllGAMgASgLMhcuZ3J5dC5jbGllbnQudjEuR29vZGJ5ZUgAQgcKBWZyYW1lIuwCCgVSZXBseRISCgpyZXF1ZXN0X2lkGAEgASgEEioKB3JlZnVzYWwYAiABKAsyFy5ncnl0LmNsaWVudC52MS5SZWZ1c2FsSAASJAoEZG9uZRgDIAEoCzIULmdyeXQuY2xpZW50LnYxLkRvbmVIABIqCgd3ZWxjb21lGAQgASgLMhcuZ3J5dC5jbGllbnQudjEuV2VsY29tZUgAEjMKDHNlbnRfbWVzc2FnZRgFIAEoCzIbLmdyeXQuY2xpZW50LnYxLlNlbnRNZXNzYWdlSAASMwoMbWVzc2FnZV9wYWdlGAYgASgLMhsuZ3J5dC5jbGllbnQudjEuTWVzc2FnZVBhZ2VIABIxCgt2b2ljZV9vZmZlchgHIAEoCzIaLmdyeXQuY2xpZW50LnYxLlZvaWNlT2ZmZXJIABIqCgdjaGFubmVsGAggASgLMhcuZ3J5dC5jbGllbnQudjEuQ2hhbm5lbEgAQggKBnJlc3VsdCJaCgdSZWZ1c2FsEiYKBnJlYXNvbhgBIAEoDjIWLmdyeXQuY2xpZW50LnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNIgYKBERvbmUiQgoHR29vZGJ5ZRImCgZyZWFzb24YASABKA4yFi5ncnl0LmNsaWVudC52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCSIpCgZDdXJzb3ISDQoFZXBvY2gYASABKAkSEAoIZXZlbnRfaWQYAiABKAQiXQoFSGVsbG8SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRImCgZyZXN1bWUYAiABKAsyFi5ncnl0LmNsaWVudC52MS5DdXJzb3ISEgoKc2Vzc2lvbl9pZBgDIAEoCSKRAgoHV2VsY29tZRImCgZzZXJ2ZXIYASABKAsyFi5ncnl0LmNsaWVudC52MS5TZXJ2ZXISIgoCbWUYAiABKAsyFi5ncnl0LmNsaWVudC52MS5NZW1iZXISDwoHcmVzdW1lZBgDIAEoCBIqCghzbmFwc2hvdBgEIAEoCzIYLmdyeXQuY2xpZW50LnYxLlNuYXBzaG90EiYKBmN1cnNvchgFIAEoCzIWLmdyeXQuY2xpZW50LnYxLkN1cnNvchIiCgRsaXZlGAYgASgLMhQuZ3J5dC5jbGllbnQudjEuTGl2ZRIdChVwaW5nX2ludGVydmFsX3NlY29uZHMYByABKA0SEgoKc2Vzc2lvbl9pZBgIIAEoCSJeCghTbmFwc2hvdBIpCghjaGFubmVscxgBIAMoCzIXLmdyeXQuY2xpZW50LnYxLkNoYW5uZWwSJwoHbWVtYmVycxgCIAMoCzIWLmdyeXQuY2xpZW50LnYxLk1lbWJlciJUCgRMaXZlEhkKEW9ubGluZV9tZW1iZXJfaWRzGAEgAygJEjEKDHBhcnRpY2lwYW50cxgCIAMoCzIbLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50IhsKClJlbmV3VG9rZW4SDQoFdG9rZW4YASABKAkiBgoEUGluZyI+CgtTZW5kTWVzc2FnZRISCgpjaGFubmVsX2lkGAEgASgJEgwKBHRleHQYAiABKAkSDQoFbm9uY2UYAyABKAkiNwoLU2VudE1lc3NhZ2USKAoHbWVzc2FnZRgBIAEoCzIXLmdyeXQuY2xpZW50LnYxLk1lc3NhZ2UiQwoLRWRpdE1lc3NhZ2USEgoKY2hhbm5lbF9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgEEgwKBHRleHQYAyABKAkiNwoNRGVsZXRlTWVzc2FnZRISCgpjaGFubmVsX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAQiTQoNRmV0Y2hNZXNzYWdlcxISCgpjaGFubmVsX2lkGAEgASgJEhkKEWJlZm9yZV9tZXNzYWdlX2lkGAIgASgEEg0KBWxpbWl0GAMgASgNIkoKC01lc3NhZ2VQYWdlEikKCG1lc3NhZ2VzGAEgAygLMhcuZ3J5dC5jbGllbnQudjEuTWVzc2FnZRIQCghoYXNfbW9yZRgCIAEoCCJVCglKb2luVm9pY2USEgoKY2hhbm5lbF9pZBgBIAEoCRITCgtsaXN0ZW5fb25seRgCIAEoCBINCgVtdXRlZBgDIAEoCBIQCghkZWFmZW5lZBgEIAEoCCJXCgpWb2ljZU9mZmVyEhIKCmNoYW5uZWxfaWQYASABKAkSFgoOcGFydGljaXBhbnRfaWQYAiABKA0SEAoIcmV2aXNpb24YAyABKA0SCwoDc2RwGAQgASgJIkAKC0Fuc3dlck9mZmVyEhIKCmNoYW5uZWxfaWQYASABKAkSEAoIcmV2aXNpb24YAiABKA0SCwoDc2RwGAMgASgJIgwKCkxlYXZlVm9pY2UiMAoNU2V0Vm9pY2VTdGF0ZRINCgVtdXRlZBgBIAEoCBIQCghkZWFmZW5lZBgCIAEoCCIuCgpNdXRlTWVtYmVyEhEKCW1lbWJlcl9pZBgBIAEoCRINCgVtdXRlZBgCIAEoCCJICg1DcmVhdGVDaGFubmVsEgwKBG5hbWUYASABKAkSKQoEa2luZBgCIAEoDjIbLmdyeXQuY2xpZW50LnYxLkNoYW5uZWxLaW5kIm0KDVVwZGF0ZUNoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCRIRCgRuYW1lGAIgASgJSACIAQESGgoNYXVkaWJsZV9saW1pdBgDIAEoDUgBiAEBQgcKBV9uYW1lQhAKDl9hdWRpYmxlX2xpbWl0IiMKDURlbGV0ZUNoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCSKtBgoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAQSMgoPbWVzc2FnZV9jcmVhdGVkGAIgASgLMhcuZ3J5dC5jbGllbnQudjEuTWVzc2FnZUgAEjEKDm1lc3NhZ2VfZWRpdGVkGAMgASgLMhcuZ3J5dC5jbGllbnQudjEuTWVzc2FnZUgAEjkKD21lc3NhZ2VfZGVsZXRlZBgEIAEoCzIeLmdyeXQuY2xpZW50LnYxLk1lc3NhZ2VEZWxldGVkSAASMgoPY2hhbm5lbF9jcmVhdGVkGAUgASgLMhcuZ3J5dC5jbGllbnQudjEuQ2hhbm5lbEgAEjIKD2NoYW5uZWxfdXBkYXRlZBgGIAEoCzIXLmdyeXQuY2xpZW50LnYxLkNoYW5uZWxIABI5Cg9jaGFubmVsX2RlbGV0ZWQYByABKAsyHi5ncnl0LmNsaWVudC52MS5DaGFubmVsRGVsZXRlZEgAEjAKDm1lbWJlcl91cGRhdGVkGAggASgLMhYuZ3J5dC5jbGllbnQudjEuTWVtYmVySAASOwoQcHJlc2VuY2VfY2hhbmdlZBgUIAEoCzIfLmdyeXQuY2xpZW50LnYxLlByZXNlbmNlQ2hhbmdlZEgAEjkKEnBhcnRpY2lwYW50X2pvaW5lZBgVIAEoCzIbLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50SAASOgoTcGFydGljaXBhbnRfdXBkYXRlZBgWIAEoCzIbLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50SAASOwoQcGFydGljaXBhbnRfbGVmdBgXIAEoCzIfLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50TGVmdEgAEjsKEHNwZWFraW5nX2NoYW5nZWQYGCABKAsyHy5ncnl0LmNsaWVudC52MS5TcGVha2luZ0NoYW5nZWRIABIxCgt2b2ljZV9vZmZlchgZIAEoCzIaLmdyeXQuY2xpZW50LnYxLlZvaWNlT2ZmZXJIABIxCgt2b2ljZV9lbmRlZBgaIAEoCzIaLmdyeXQuY2xpZW50LnYxLlZvaWNlRW5kZWRIAEIHCgVldmVudCI4Cg5NZXNzYWdlRGVsZXRlZBISCgpjaGFubmVsX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAQiJAoOQ2hhbm5lbERlbGV0ZWQSEgoKY2hhbm5lbF9pZBgBIAEoCSI0Cg9QcmVzZW5jZUNoYW5nZWQSEQoJbWVtYmVyX2lkGAEgASgJEg4KBm9ubGluZRgCIAEoCCI9Cg9QYXJ0aWNpcGFudExlZnQSEgoKY2hhbm5lbF9pZBgBIAEoCRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoDSJPCg9TcGVha2luZ0NoYW5nZWQSEgoKY2hhbm5lbF9pZBgBIAEoCRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoDRIQCghzcGVha2luZxgDIAEoCCJHCgpWb2ljZUVuZGVkEhIKCmNoYW5uZWxfaWQYASABKAkSJQoDZW5kGAIgASgOMhguZ3J5dC5jbGllbnQudjEuVm9pY2VFbmQqjwEKCFZvaWNlRW5kEhkKFVZPSUNFX0VORF9VTlNQRUNJRklFRBAAEh0KGVZPSUNFX0VORF9DSEFOTkVMX0RFTEVURUQQARIYChRWT0lDRV9FTkRfTUVESUFfTE9TVBACEhcKE1ZPSUNFX0VORF9OT0RFX0xPU1QQAxIWChJWT0lDRV9FTkRfUkVQTEFDRUQQBGIGcHJvdG8z", [file_gryt_client_v1_model, file_gryt_client_v1_reason]);
+  fileDesc("Chtncnl0L2NsaWVudC92MS9zb2NrZXQucHJvdG8SDmdyeXQuY2xpZW50LnYxIt0HCgtDbGllbnRGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEEiYKBWhlbGxvGAIgASgLMhUuZ3J5dC5jbGllbnQudjEuSGVsbG9IABIxCgtyZW5ld190b2tlbhgDIAEoCzIaLmdyeXQuY2xpZW50LnYxLlJlbmV3VG9rZW5IABIkCgRwaW5nGAQgASgLMhQuZ3J5dC5jbGllbnQudjEuUGluZ0gAEjMKDHNlbmRfbWVzc2FnZRgKIAEoCzIbLmdyeXQuY2xpZW50LnYxLlNlbmRNZXNzYWdlSAASMwoMZWRpdF9tZXNzYWdlGAsgASgLMhsuZ3J5dC5jbGllbnQudjEuRWRpdE1lc3NhZ2VIABI3Cg5kZWxldGVfbWVzc2FnZRgMIAEoCzIdLmdyeXQuY2xpZW50LnYxLkRlbGV0ZU1lc3NhZ2VIABI3Cg5mZXRjaF9tZXNzYWdlcxgNIAEoCzIdLmdyeXQuY2xpZW50LnYxLkZldGNoTWVzc2FnZXNIABIvCgpqb2luX3ZvaWNlGBQgASgLMhkuZ3J5dC5jbGllbnQudjEuSm9pblZvaWNlSAASMwoMYW5zd2VyX29mZmVyGBUgASgLMhsuZ3J5dC5jbGllbnQudjEuQW5zd2VyT2ZmZXJIABIxCgtsZWF2ZV92b2ljZRgWIAEoCzIaLmdyeXQuY2xpZW50LnYxLkxlYXZlVm9pY2VIABI4Cg9zZXRfdm9pY2Vfc3RhdGUYFyABKAsyHS5ncnl0LmNsaWVudC52MS5TZXRWb2ljZVN0YXRlSAASMQoLbXV0ZV9tZW1iZXIYHiABKAsyGi5ncnl0LmNsaWVudC52MS5NdXRlTWVtYmVySAASNwoOY3JlYXRlX2NoYW5uZWwYHyABKAsyHS5ncnl0LmNsaWVudC52MS5DcmVhdGVDaGFubmVsSAASNwoOdXBkYXRlX2NoYW5uZWwYICABKAsyHS5ncnl0LmNsaWVudC52MS5VcGRhdGVDaGFubmVsSAASNwoOZGVsZXRlX2NoYW5uZWwYISABKAsyHS5ncnl0LmNsaWVudC52MS5EZWxldGVDaGFubmVsSAASNQoNY3JlYXRlX2ludml0ZRgoIAEoCzIcLmdyeXQuY2xpZW50LnYxLkNyZWF0ZUludml0ZUgAEjMKDGxpc3RfaW52aXRlcxgpIAEoCzIbLmdyeXQuY2xpZW50LnYxLkxpc3RJbnZpdGVzSAASNQoNcmV2b2tlX2ludml0ZRgqIAEoCzIcLmdyeXQuY2xpZW50LnYxLlJldm9rZUludml0ZUgAQgkKB3JlcXVlc3QikgEKC1NlcnZlckZyYW1lEiYKBXJlcGx5GAEgASgLMhUuZ3J5dC5jbGllbnQudjEuUmVwbHlIABImCgVldmVudBgCIAEoCzIVLmdyeXQuY2xpZW50LnYxLkV2ZW50SAASKgoHZ29vZGJ5ZRgDIAEoCzIXLmdyeXQuY2xpZW50LnYxLkdvb2RieWVIAEIHCgVmcmFtZSLYAwoFUmVwbHkSEgoKcmVxdWVzdF9pZBgBIAEoBBIqCgdyZWZ1c2FsGAIgASgLMhcuZ3J5dC5jbGllbnQudjEuUmVmdXNhbEgAEiQKBGRvbmUYAyABKAsyFC5ncnl0LmNsaWVudC52MS5Eb25lSAASKgoHd2VsY29tZRgEIAEoCzIXLmdyeXQuY2xpZW50LnYxLldlbGNvbWVIABIzCgxzZW50X21lc3NhZ2UYBSABKAsyGy5ncnl0LmNsaWVudC52MS5TZW50TWVzc2FnZUgAEjMKDG1lc3NhZ2VfcGFnZRgGIAEoCzIbLmdyeXQuY2xpZW50LnYxLk1lc3NhZ2VQYWdlSAASMQoLdm9pY2Vfb2ZmZXIYByABKAsyGi5ncnl0LmNsaWVudC52MS5Wb2ljZU9mZmVySAASKgoHY2hhbm5lbBgIIAEoCzIXLmdyeXQuY2xpZW50LnYxLkNoYW5uZWxIABI3Cg5jcmVhdGVkX2ludml0ZRgJIAEoCzIdLmdyeXQuY2xpZW50LnYxLkNyZWF0ZWRJbnZpdGVIABIxCgtpbnZpdGVfbGlzdBgKIAEoCzIaLmdyeXQuY2xpZW50LnYxLkludml0ZUxpc3RIAEIICgZyZXN1bHQiWgoHUmVmdXNhbBImCgZyZWFzb24YASABKA4yFi5ncnl0LmNsaWVudC52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSIGCgREb25lIkIKB0dvb2RieWUSJgoGcmVhc29uGAEgASgOMhYuZ3J5dC5jbGllbnQudjEuUmVhc29uEg8KB21lc3NhZ2UYAiABKAkiKQoGQ3Vyc29yEg0KBWVwb2NoGAEgASgJEhAKCGV2ZW50X2lkGAIgASgEIl0KBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SJgoGcmVzdW1lGAIgASgLMhYuZ3J5dC5jbGllbnQudjEuQ3Vyc29yEhIKCnNlc3Npb25faWQYAyABKAkipgIKB1dlbGNvbWUSJgoGc2VydmVyGAEgASgLMhYuZ3J5dC5jbGllbnQudjEuU2VydmVyEiIKAm1lGAIgASgLMhYuZ3J5dC5jbGllbnQudjEuTWVtYmVyEg8KB3Jlc3VtZWQYAyABKAgSKgoIc25hcHNob3QYBCABKAsyGC5ncnl0LmNsaWVudC52MS5TbmFwc2hvdBImCgZjdXJzb3IYBSABKAsyFi5ncnl0LmNsaWVudC52MS5DdXJzb3ISIgoEbGl2ZRgGIAEoCzIULmdyeXQuY2xpZW50LnYxLkxpdmUSHQoVcGluZ19pbnRlcnZhbF9zZWNvbmRzGAcgASgNEhIKCnNlc3Npb25faWQYCCABKAkSEwoLaGFzX2ludml0ZXMYCSABKAgiXgoIU25hcHNob3QSKQoIY2hhbm5lbHMYASADKAsyFy5ncnl0LmNsaWVudC52MS5DaGFubmVsEicKB21lbWJlcnMYAiADKAsyFi5ncnl0LmNsaWVudC52MS5NZW1iZXIiVAoETGl2ZRIZChFvbmxpbmVfbWVtYmVyX2lkcxgBIAMoCRIxCgxwYXJ0aWNpcGFudHMYAiADKAsyGy5ncnl0LmNsaWVudC52MS5QYXJ0aWNpcGFudCIbCgpSZW5ld1Rva2VuEg0KBXRva2VuGAEgASgJIgYKBFBpbmciPgoLU2VuZE1lc3NhZ2USEgoKY2hhbm5lbF9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEg0KBW5vbmNlGAMgASgJIjcKC1NlbnRNZXNzYWdlEigKB21lc3NhZ2UYASABKAsyFy5ncnl0LmNsaWVudC52MS5NZXNzYWdlIkMKC0VkaXRNZXNzYWdlEhIKCmNoYW5uZWxfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoBBIMCgR0ZXh0GAMgASgJIjcKDURlbGV0ZU1lc3NhZ2USEgoKY2hhbm5lbF9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgEIk0KDUZldGNoTWVzc2FnZXMSEgoKY2hhbm5lbF9pZBgBIAEoCRIZChFiZWZvcmVfbWVzc2FnZV9pZBgCIAEoBBINCgVsaW1pdBgDIAEoDSJKCgtNZXNzYWdlUGFnZRIpCghtZXNzYWdlcxgBIAMoCzIXLmdyeXQuY2xpZW50LnYxLk1lc3NhZ2USEAoIaGFzX21vcmUYAiABKAgiVQoJSm9pblZvaWNlEhIKCmNoYW5uZWxfaWQYASABKAkSEwoLbGlzdGVuX29ubHkYAiABKAgSDQoFbXV0ZWQYAyABKAgSEAoIZGVhZmVuZWQYBCABKAgiVwoKVm9pY2VPZmZlchISCgpjaGFubmVsX2lkGAEgASgJEhYKDnBhcnRpY2lwYW50X2lkGAIgASgNEhAKCHJldmlzaW9uGAMgASgNEgsKA3NkcBgEIAEoCSJACgtBbnN3ZXJPZmZlchISCgpjaGFubmVsX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgNEgsKA3NkcBgDIAEoCSIMCgpMZWF2ZVZvaWNlIjAKDVNldFZvaWNlU3RhdGUSDQoFbXV0ZWQYASABKAgSEAoIZGVhZmVuZWQYAiABKAgiLgoKTXV0ZU1lbWJlchIRCgltZW1iZXJfaWQYASABKAkSDQoFbXV0ZWQYAiABKAgiSAoNQ3JlYXRlQ2hhbm5lbBIMCgRuYW1lGAEgASgJEikKBGtpbmQYAiABKA4yGy5ncnl0LmNsaWVudC52MS5DaGFubmVsS2luZCJtCg1VcGRhdGVDaGFubmVsEhIKCmNoYW5uZWxfaWQYASABKAkSEQoEbmFtZRgCIAEoCUgAiAEBEhoKDWF1ZGlibGVfbGltaXQYAyABKA1IAYgBAUIHCgVfbmFtZUIQCg5fYXVkaWJsZV9saW1pdCIjCg1EZWxldGVDaGFubmVsEhIKCmNoYW5uZWxfaWQYASABKAkiOgoMQ3JlYXRlSW52aXRlEhgKEGxpZmV0aW1lX3NlY29uZHMYASABKA0SEAoIbWF4X3VzZXMYAiABKA0iRQoNQ3JlYXRlZEludml0ZRImCgZpbnZpdGUYASABKAsyFi5ncnl0LmNsaWVudC52MS5JbnZpdGUSDAoEcGF0aBgCIAEoCSINCgtMaXN0SW52aXRlcyI1CgpJbnZpdGVMaXN0EicKB2ludml0ZXMYASADKAsyFi5ncnl0LmNsaWVudC52MS5JbnZpdGUiIQoMUmV2b2tlSW52aXRlEhEKCWludml0ZV9pZBgBIAEoCSKtBgoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAQSMgoPbWVzc2FnZV9jcmVhdGVkGAIgASgLMhcuZ3J5dC5jbGllbnQudjEuTWVzc2FnZUgAEjEKDm1lc3NhZ2VfZWRpdGVkGAMgASgLMhcuZ3J5dC5jbGllbnQudjEuTWVzc2FnZUgAEjkKD21lc3NhZ2VfZGVsZXRlZBgEIAEoCzIeLmdyeXQuY2xpZW50LnYxLk1lc3NhZ2VEZWxldGVkSAASMgoPY2hhbm5lbF9jcmVhdGVkGAUgASgLMhcuZ3J5dC5jbGllbnQudjEuQ2hhbm5lbEgAEjIKD2NoYW5uZWxfdXBkYXRlZBgGIAEoCzIXLmdyeXQuY2xpZW50LnYxLkNoYW5uZWxIABI5Cg9jaGFubmVsX2RlbGV0ZWQYByABKAsyHi5ncnl0LmNsaWVudC52MS5DaGFubmVsRGVsZXRlZEgAEjAKDm1lbWJlcl91cGRhdGVkGAggASgLMhYuZ3J5dC5jbGllbnQudjEuTWVtYmVySAASOwoQcHJlc2VuY2VfY2hhbmdlZBgUIAEoCzIfLmdyeXQuY2xpZW50LnYxLlByZXNlbmNlQ2hhbmdlZEgAEjkKEnBhcnRpY2lwYW50X2pvaW5lZBgVIAEoCzIbLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50SAASOgoTcGFydGljaXBhbnRfdXBkYXRlZBgWIAEoCzIbLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50SAASOwoQcGFydGljaXBhbnRfbGVmdBgXIAEoCzIfLmdyeXQuY2xpZW50LnYxLlBhcnRpY2lwYW50TGVmdEgAEjsKEHNwZWFraW5nX2NoYW5nZWQYGCABKAsyHy5ncnl0LmNsaWVudC52MS5TcGVha2luZ0NoYW5nZWRIABIxCgt2b2ljZV9vZmZlchgZIAEoCzIaLmdyeXQuY2xpZW50LnYxLlZvaWNlT2ZmZXJIABIxCgt2b2ljZV9lbmRlZBgaIAEoCzIaLmdyeXQuY2xpZW50LnYxLlZvaWNlRW5kZWRIAEIHCgVldmVudCI4Cg5NZXNzYWdlRGVsZXRlZBISCgpjaGFubmVsX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAQiJAoOQ2hhbm5lbERlbGV0ZWQSEgoKY2hhbm5lbF9pZBgBIAEoCSI0Cg9QcmVzZW5jZUNoYW5nZWQSEQoJbWVtYmVyX2lkGAEgASgJEg4KBm9ubGluZRgCIAEoCCI9Cg9QYXJ0aWNpcGFudExlZnQSEgoKY2hhbm5lbF9pZBgBIAEoCRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoDSJPCg9TcGVha2luZ0NoYW5nZWQSEgoKY2hhbm5lbF9pZBgBIAEoCRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoDRIQCghzcGVha2luZxgDIAEoCCJHCgpWb2ljZUVuZGVkEhIKCmNoYW5uZWxfaWQYASABKAkSJQoDZW5kGAIgASgOMhguZ3J5dC5jbGllbnQudjEuVm9pY2VFbmQqjwEKCFZvaWNlRW5kEhkKFVZPSUNFX0VORF9VTlNQRUNJRklFRBAAEh0KGVZPSUNFX0VORF9DSEFOTkVMX0RFTEVURUQQARIYChRWT0lDRV9FTkRfTUVESUFfTE9TVBACEhcKE1ZPSUNFX0VORF9OT0RFX0xPU1QQAxIWChJWT0lDRV9FTkRfUkVQTEFDRUQQBGIGcHJvdG8z", [file_gryt_client_v1_model, file_gryt_client_v1_reason]);
 
 /**
  * Sent by the client. Every request gets exactly one `Reply` with its id.
@@ -122,6 +122,24 @@ export type ClientFrame = Message<"gryt.client.v1.ClientFrame"> & {
      */
     value: DeleteChannel;
     case: "deleteChannel";
+  } | {
+    /**
+     * @generated from field: gryt.client.v1.CreateInvite create_invite = 40;
+     */
+    value: CreateInvite;
+    case: "createInvite";
+  } | {
+    /**
+     * @generated from field: gryt.client.v1.ListInvites list_invites = 41;
+     */
+    value: ListInvites;
+    case: "listInvites";
+  } | {
+    /**
+     * @generated from field: gryt.client.v1.RevokeInvite revoke_invite = 42;
+     */
+    value: RevokeInvite;
+    case: "revokeInvite";
   } | { case: undefined; value?: undefined };
 };
 
@@ -229,6 +247,18 @@ export type Reply = Message<"gryt.client.v1.Reply"> & {
      */
     value: Channel;
     case: "channel";
+  } | {
+    /**
+     * @generated from field: gryt.client.v1.CreatedInvite created_invite = 9;
+     */
+    value: CreatedInvite;
+    case: "createdInvite";
+  } | {
+    /**
+     * @generated from field: gryt.client.v1.InviteList invite_list = 10;
+     */
+    value: InviteList;
+    case: "inviteList";
   } | { case: undefined; value?: undefined };
 };
 
@@ -429,6 +459,13 @@ export type Welcome = Message<"gryt.client.v1.Welcome"> & {
    * @generated from field: string session_id = 8;
    */
   sessionId: string;
+
+  /**
+   * Whether the server makes invites: its accounts are its own.
+   *
+   * @generated from field: bool has_invites = 9;
+   */
+  hasInvites: boolean;
 };
 
 /**
@@ -934,6 +971,111 @@ export const DeleteChannelSchema: GenMessage<DeleteChannel> = /*@__PURE__*/
   messageDesc(file_gryt_client_v1_socket, 27);
 
 /**
+ * Answered by `CreatedInvite`. Needs the permission to invite.
+ *
+ * @generated from message gryt.client.v1.CreateInvite
+ */
+export type CreateInvite = Message<"gryt.client.v1.CreateInvite"> & {
+  /**
+   * How long it is good: 3,600 (an hour) ..= 2,592,000 (30 days) seconds; 0 for 7 days.
+   *
+   * @generated from field: uint32 lifetime_seconds = 1;
+   */
+  lifetimeSeconds: number;
+
+  /**
+   * How many people can join by it, 1..=100; 0 for one.
+   *
+   * @generated from field: uint32 max_uses = 2;
+   */
+  maxUses: number;
+};
+
+/**
+ * Describes the message gryt.client.v1.CreateInvite.
+ * Use `create(CreateInviteSchema)` to create a new message.
+ */
+export const CreateInviteSchema: GenMessage<CreateInvite> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_socket, 28);
+
+/**
+ * @generated from message gryt.client.v1.CreatedInvite
+ */
+export type CreatedInvite = Message<"gryt.client.v1.CreatedInvite"> & {
+  /**
+   * @generated from field: gryt.client.v1.Invite invite = 1;
+   */
+  invite?: Invite | undefined;
+
+  /**
+   * The link under the server's address: `/invite/<token>`. Told once, kept nowhere.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message gryt.client.v1.CreatedInvite.
+ * Use `create(CreatedInviteSchema)` to create a new message.
+ */
+export const CreatedInviteSchema: GenMessage<CreatedInvite> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_socket, 29);
+
+/**
+ * Answered by `InviteList`. Needs the permission to invite.
+ *
+ * @generated from message gryt.client.v1.ListInvites
+ */
+export type ListInvites = Message<"gryt.client.v1.ListInvites"> & {
+};
+
+/**
+ * Describes the message gryt.client.v1.ListInvites.
+ * Use `create(ListInvitesSchema)` to create a new message.
+ */
+export const ListInvitesSchema: GenMessage<ListInvites> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_socket, 30);
+
+/**
+ * @generated from message gryt.client.v1.InviteList
+ */
+export type InviteList = Message<"gryt.client.v1.InviteList"> & {
+  /**
+   * The good ones, the newest first.
+   *
+   * @generated from field: repeated gryt.client.v1.Invite invites = 1;
+   */
+  invites: Invite[];
+};
+
+/**
+ * Describes the message gryt.client.v1.InviteList.
+ * Use `create(InviteListSchema)` to create a new message.
+ */
+export const InviteListSchema: GenMessage<InviteList> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_socket, 31);
+
+/**
+ * Ends an invite. Answered by `Done`. Needs the permission to invite.
+ *
+ * @generated from message gryt.client.v1.RevokeInvite
+ */
+export type RevokeInvite = Message<"gryt.client.v1.RevokeInvite"> & {
+  /**
+   * @generated from field: string invite_id = 1;
+   */
+  inviteId: string;
+};
+
+/**
+ * Describes the message gryt.client.v1.RevokeInvite.
+ * Use `create(RevokeInviteSchema)` to create a new message.
+ */
+export const RevokeInviteSchema: GenMessage<RevokeInvite> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_socket, 32);
+
+/**
  * Something that happened, filtered by what the member may see.
  *
  * @generated from message gryt.client.v1.Event
@@ -1052,7 +1194,7 @@ export type Event = Message<"gryt.client.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 28);
+  messageDesc(file_gryt_client_v1_socket, 33);
 
 /**
  * @generated from message gryt.client.v1.MessageDeleted
@@ -1074,7 +1216,7 @@ export type MessageDeleted = Message<"gryt.client.v1.MessageDeleted"> & {
  * Use `create(MessageDeletedSchema)` to create a new message.
  */
 export const MessageDeletedSchema: GenMessage<MessageDeleted> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 29);
+  messageDesc(file_gryt_client_v1_socket, 34);
 
 /**
  * @generated from message gryt.client.v1.ChannelDeleted
@@ -1091,7 +1233,7 @@ export type ChannelDeleted = Message<"gryt.client.v1.ChannelDeleted"> & {
  * Use `create(ChannelDeletedSchema)` to create a new message.
  */
 export const ChannelDeletedSchema: GenMessage<ChannelDeleted> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 30);
+  messageDesc(file_gryt_client_v1_socket, 35);
 
 /**
  * @generated from message gryt.client.v1.PresenceChanged
@@ -1113,7 +1255,7 @@ export type PresenceChanged = Message<"gryt.client.v1.PresenceChanged"> & {
  * Use `create(PresenceChangedSchema)` to create a new message.
  */
 export const PresenceChangedSchema: GenMessage<PresenceChanged> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 31);
+  messageDesc(file_gryt_client_v1_socket, 36);
 
 /**
  * @generated from message gryt.client.v1.ParticipantLeft
@@ -1135,7 +1277,7 @@ export type ParticipantLeft = Message<"gryt.client.v1.ParticipantLeft"> & {
  * Use `create(ParticipantLeftSchema)` to create a new message.
  */
 export const ParticipantLeftSchema: GenMessage<ParticipantLeft> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 32);
+  messageDesc(file_gryt_client_v1_socket, 37);
 
 /**
  * @generated from message gryt.client.v1.SpeakingChanged
@@ -1162,7 +1304,7 @@ export type SpeakingChanged = Message<"gryt.client.v1.SpeakingChanged"> & {
  * Use `create(SpeakingChangedSchema)` to create a new message.
  */
 export const SpeakingChangedSchema: GenMessage<SpeakingChanged> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 33);
+  messageDesc(file_gryt_client_v1_socket, 38);
 
 /**
  * @generated from message gryt.client.v1.VoiceEnded
@@ -1184,7 +1326,7 @@ export type VoiceEnded = Message<"gryt.client.v1.VoiceEnded"> & {
  * Use `create(VoiceEndedSchema)` to create a new message.
  */
 export const VoiceEndedSchema: GenMessage<VoiceEnded> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_socket, 34);
+  messageDesc(file_gryt_client_v1_socket, 39);
 
 /**
  * @generated from enum gryt.client.v1.VoiceEnd

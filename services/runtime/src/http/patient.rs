@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// A stream whose writes may stand still for `patience`, and then fail.
-pub(crate) struct Patient<S> {
+pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
     /// Runs while a write stands still.
@@ -17,7 +17,7 @@ pub(crate) struct Patient<S> {
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+    pub(super) fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
             patience,

@@ -1,6 +1,8 @@
-//! Serves one router on one TCP port, plain or by TLS.
+//! Serves one router on one TCP port, plain or by TLS, to peers of any patience.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +24,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::patient::Patient;
-use crate::places::Places;
+mod patient;
+mod places;
+mod proxies;
+
+pub use proxies::TrustedProxies;
+
+use patient::Patient;
+use places::Places;
 
 /// Connections at once. Beyond it the system's queue fills, and then new ones are refused.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -53,14 +61,41 @@ struct Patience {
 }
 
 /// What is served.
-pub(crate) struct Site {
-    pub(crate) router: Router,
-    /// Where plain requests are sent when there is TLS.
-    pub(crate) tls: Option<TlsAcceptor>,
+pub struct Site {
+    /// Answers the requests. They carry `ConnectInfo<SocketAddr>`: the client's address, with the
+    /// peer's port.
+    pub router: Router,
+    /// Speaks https; plain requests are sent there.
+    pub tls: Option<TlsAcceptor>,
+    /// Who may speak for others.
+    pub proxies: TrustedProxies,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("tls", &self.tls.is_some())
+            .field("proxies", &self.proxies)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the port. Where the host has no IPv6, `[::]` is every address all the same.
+///
+/// # Errors
+/// The system refuses the address.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    match TcpListener::bind(address).await {
+        Err(error) if any_v6 && error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
 }
 
 /// Serves until `stop`, then lets answers that are under way finish for a moment.
-pub(crate) async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
     serve_patiently(listener, site, PATIENCE, stop).await;
 }
 
@@ -82,10 +117,13 @@ async fn serve_patiently(
         let Some((stream, peer, one_of_all)) = accepted else {
             continue;
         };
-        let Some(place) = places.take(peer.ip()) else {
+        // A proxy speaks for everybody.
+        let trusted = site.proxies.trust(peer.ip());
+        let place = places.take(peer.ip());
+        if place.is_none() && !trusted {
             tracing::debug!(%peer, "too many connections of one address");
             continue;
-        };
+        }
         let site = Arc::clone(&site);
         let stop = stop.clone();
         connections.spawn(async move {
@@ -124,14 +162,8 @@ async fn converse(
     // Small frames of the socket must not wait for the answer to the one before.
     let _ = stream.set_nodelay(true);
     let Some(tls) = &site.tls else {
-        let router = site.router.clone();
-        return answer(
-            stream,
-            move |request| route(router.clone(), peer, request),
-            patience,
-            stop,
-        )
-        .await;
+        let with = |request| route(site, peer, request);
+        return answer(stream, with, patience, stop).await;
     };
     let Ok(Ok(first)) = timeout(patience.head, first_byte(&stream)).await else {
         return;
@@ -144,21 +176,15 @@ async fn converse(
     }
     match timeout(patience.head, tls.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let router = site.router.clone();
-            answer(
-                stream,
-                move |request| route(router.clone(), peer, request),
-                patience,
-                stop,
-            )
-            .await;
+            let with = |request| route(site, peer, request);
+            answer(stream, with, patience, stop).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake did not work"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn first_byte(stream: &TcpStream) -> std::io::Result<u8> {
+async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
     let mut first = [0];
     stream.peek(&mut first).await?;
     Ok(first[0])
@@ -195,10 +221,12 @@ where
     }
 }
 
-async fn route(router: Router, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response {
+async fn route(site: &Site, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response {
     let mut request: Request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    match router.oneshot(request).await {
+    let client = site.proxies.client(peer.ip(), request.headers());
+    let client = SocketAddr::new(client, peer.port());
+    request.extensions_mut().insert(ConnectInfo(client));
+    match site.router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
@@ -240,7 +268,11 @@ mod tests {
     async fn connect(router: Router, patience: Patience) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let site = Site { router, tls: None };
+        let site = Site {
+            router,
+            tls: None,
+            proxies: TrustedProxies::default(),
+        };
         tokio::spawn(serve_patiently(
             listener,
             site,

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections by network. Holds one entry per open connection at most.
 #[derive(Clone)]
-pub(crate) struct Places {
+pub(super) struct Places {
     most: usize,
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 /// A place that is given back when dropped.
-pub(crate) struct Place {
+pub(super) struct Place {
     places: Places,
     /// Nothing for this machine itself, which is not counted.
     network: Option<IpAddr>,
@@ -20,7 +20,7 @@ pub(crate) struct Place {
 
 impl Places {
     /// `most` places per IPv4 address or IPv6 /64.
-    pub(crate) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             most,
             taken: Arc::default(),
@@ -29,7 +29,7 @@ impl Places {
 
     /// Takes a place; `None` when the peer's network has all of its. This machine has no end of
     /// them: a proxy on it speaks for everybody, and we ask ourselves for keys.
-    pub(crate) fn take(&self, peer: IpAddr) -> Option<Place> {
+    pub(super) fn take(&self, peer: IpAddr) -> Option<Place> {
         let network = network(peer);
         if let Some(network) = network {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

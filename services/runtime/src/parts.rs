@@ -8,7 +8,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How a part may end.
-pub(crate) trait Outcome {
+pub trait Outcome {
+    /// The outcome with its error in the common form.
+    ///
+    /// # Errors
+    /// The part failed.
     fn outcome(self) -> anyhow::Result<()>;
 }
 
@@ -25,13 +29,16 @@ impl<E: Into<anyhow::Error>> Outcome for Result<(), E> {
 }
 
 /// Parts that run until `stop`.
-pub(crate) struct Parts {
+#[derive(Debug)]
+pub struct Parts {
     running: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
 }
 
 impl Parts {
-    pub(crate) fn new(stop: CancellationToken) -> Self {
+    /// None yet.
+    #[must_use]
+    pub fn new(stop: CancellationToken) -> Self {
         Self {
             running: JoinSet::new(),
             stop,
@@ -39,7 +46,7 @@ impl Parts {
     }
 
     /// Starts a part. It has to end after `stop`, and not before.
-    pub(crate) fn start<F>(&mut self, name: &'static str, part: F)
+    pub fn start<F>(&mut self, name: &'static str, part: F)
     where
         F: Future<Output: Outcome> + Send + 'static,
     {
@@ -60,7 +67,7 @@ impl Parts {
     ///
     /// # Errors
     /// The first failure.
-    pub(crate) async fn end(mut self, patience: Duration) -> anyhow::Result<()> {
+    pub async fn end(mut self, patience: Duration) -> anyhow::Result<()> {
         while let Some(ended) = self.running.join_next().await {
             if let Err(error) = flat(ended) {
                 tracing::error!(error = format!("{error:#}"), "a part of the server ended");

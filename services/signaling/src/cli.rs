@@ -1,0 +1,184 @@
+//! What whoever starts `gryt-signaling` may choose.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use gryt_model::ServerId;
+use gryt_runtime::LogFormat;
+use ipnet::IpNet;
+use url::Url;
+
+/// Serves one Gryt server to its browsers: page, socket, REST and accounts.
+#[derive(Debug, Parser)]
+#[command(name = "gryt-signaling", version, subcommand_negates_reqs = true)]
+pub struct Cli {
+    /// Needed to serve.
+    #[command(flatten)]
+    pub config: Option<Config>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How the server runs.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Address of the page, the socket, REST and the sign-in.
+    #[arg(long, env = "GRYT_SIGNALING_LISTEN", default_value_t = any(8080))]
+    pub listen: SocketAddr,
+
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
+    #[arg(long, env = "GRYT_SIGNALING_PROBES_LISTEN", default_value_t = any(8090))]
+    pub probes_listen: SocketAddr,
+
+    /// Id of the server: 26 characters of a-z and 2-7. A data folder of another one is refused.
+    #[arg(long, env = "GRYT_SIGNALING_SERVER_ID")]
+    pub server_id: ServerId,
+
+    /// Name of the server, 1 to 64 characters.
+    #[arg(long, env = "GRYT_SIGNALING_NAME", value_parser = name)]
+    pub name: String,
+
+    /// The one address that people reach the server at: `https://chat.example.org`.
+    #[arg(long, env = "GRYT_SIGNALING_PUBLIC_URL", value_parser = crate::config::public_url)]
+    pub public_url: Url,
+
+    /// Folder with everything the server keeps; made when missing. One process at a time.
+    #[arg(long, env = "GRYT_SIGNALING_DATA_DIR", default_value = DATA_DIR)]
+    pub data_dir: PathBuf,
+
+    /// Address of the SFU: `https://host:port`, or `http://` for plain text.
+    #[arg(long, env = "GRYT_SIGNALING_SFU_URL")]
+    pub sfu_url: Url,
+
+    /// Folder with `ca.crt`, `tls.crt` and `tls.key`, by which this process and the SFU know each
+    /// other. Read again when it changes.
+    #[arg(long, env = "GRYT_SIGNALING_SFU_TLS_DIR")]
+    pub sfu_tls_dir: Option<PathBuf>,
+
+    /// Folder with `tls.crt` and `tls.key`: serve https with them. Read again when it changes.
+    /// Left out: plain http, for a proxy in front.
+    #[arg(long, env = "GRYT_SIGNALING_TLS_DIR")]
+    pub tls_dir: Option<PathBuf>,
+
+    /// File with the token of the owner's invite. With it nobody makes an account without an
+    /// invite; left out, everybody may.
+    #[arg(long, env = "GRYT_SIGNALING_OWNER_INVITE_FILE")]
+    pub owner_invite_file: Option<PathBuf>,
+
+    /// Networks of the proxies in front, whose `X-Forwarded-For` is believed: `10.0.0.0/8`.
+    #[arg(long, env = "GRYT_SIGNALING_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Participants of one room. Lower it where nodes are small.
+    #[arg(long, env = "GRYT_SIGNALING_ROOM_CAPACITY", default_value = "1000")]
+    pub room_capacity: NonZeroUsize,
+
+    /// What is logged, as in `info,gryt_signaling=debug`.
+    #[arg(long, env = "GRYT_SIGNALING_LOG", default_value = "info")]
+    pub log: String,
+
+    /// How a log line looks: auto, text or json.
+    #[arg(long, env = "GRYT_SIGNALING_LOG_FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+const DATA_DIR: &str = "/var/lib/gryt";
+
+/// What to do instead of serving. All of it works while the server runs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Local accounts.
+    #[command(subcommand)]
+    Account(AccountCommand),
+}
+
+/// What can be done to an account.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Sets a new random password, prints it, and ends all sign-ins of the account.
+    Reset {
+        /// The account's name.
+        name: String,
+        /// Folder with everything the server keeps.
+        #[arg(long, env = "GRYT_SIGNALING_DATA_DIR", default_value = DATA_DIR)]
+        data_dir: PathBuf,
+    },
+}
+
+fn any(port: u16) -> SocketAddr {
+    (Ipv6Addr::UNSPECIFIED, port).into()
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let trimmed = text.trim();
+    let ok = (1..=64).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
+    if ok {
+        Ok(trimmed.to_owned())
+    } else {
+        Err("expected 1 to 64 characters".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const NEEDED: [&str; 4] = [
+        "--server-id=aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "--name=Home",
+        "--public-url=https://chat.example.org",
+        "--sfu-url=https://home-sfu-0.ns.svc:8082",
+    ];
+
+    fn parse(more: &[&str]) -> Result<Cli, clap::Error> {
+        let line = ["gryt-signaling"].iter().chain(&NEEDED).chain(more);
+        Cli::try_parse_from(line)
+    }
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_needs_to_know_who_and_where() {
+        let config = parse(&[]).unwrap().config.unwrap();
+        assert_eq!(config.listen, "[::]:8080".parse().unwrap());
+        assert_eq!(config.data_dir, PathBuf::from("/var/lib/gryt"));
+        for left_out in NEEDED {
+            let line = NEEDED.iter().filter(|argument| **argument != left_out);
+            let parsed = Cli::try_parse_from(["gryt-signaling"].iter().chain(line));
+            assert!(parsed.is_err(), "{left_out}");
+        }
+    }
+
+    #[test]
+    fn account_is_reset_without_what_serving_needs() {
+        let cli = Cli::try_parse_from(["gryt-signaling", "account", "reset", "ada"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Account(_))));
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused() {
+        let networks = parse(&["--trusted-proxies=10.0.0.0/8,fd00::/8"]).unwrap();
+        assert_eq!(networks.config.unwrap().trusted_proxies.len(), 2);
+        for bad in [
+            "--trusted-proxies=10.0.0.0/33",
+            "--trusted-proxies=everybody",
+            "--room-capacity=0",
+            "--listen=8080",
+            "--log-format=xml",
+        ] {
+            assert!(parse(&[bad]).is_err(), "{bad}");
+        }
+        let long = "x".repeat(65);
+        for bad in ["", "  ", &long, "a\u{7}"] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+}

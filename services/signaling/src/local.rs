@@ -1,0 +1,291 @@
+//! A server in one folder: messages, log and accounts in SQLite files, and the issuer on the same
+//! port as everything else. What `gryt` and `gryt-signaling` are both made of.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use gryt_bus::{LocalBus, LogEpoch};
+use gryt_issuer::{AllowedOrigins, CLIENT_ID, Issuer, IssuerConfig, Registration};
+use gryt_model::ServerId;
+use gryt_runtime::http::{self, Site, TrustedProxies};
+use gryt_store::{FirstOpen, Server, SqliteStore, Store as _};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use crate::data_dir::DataDir;
+use crate::{
+    Algorithm, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier, entropy,
+};
+
+/// Where the issuer is on the one port.
+const ISSUER_PATH: &str = "/issuer";
+
+/// What a server in a folder has to know.
+#[derive(Debug)]
+pub struct LocalConfig {
+    /// Who it is, and what it is called.
+    pub naming: Naming,
+    /// The one origin that tokens name. No slash at its end.
+    pub public: String,
+    /// Whether clients are told `public`, or stay at the address that they came by: a laptop has
+    /// several.
+    pub only_public: bool,
+    /// All origins whose pages may talk to it and sign in.
+    pub origins: OriginPolicy,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// What one client may use up.
+    pub limits: Limits,
+}
+
+/// Who decides what the server is called.
+#[derive(Debug)]
+pub enum Naming {
+    /// The folder; this name is for a new one. The id is drawn.
+    Folder(String),
+    /// Whoever starts it. A folder with another id is refused.
+    Given(ServerId, String),
+}
+
+/// A folder could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The names of the first channels are none.
+    #[error("name the first channels")]
+    NameChannels(#[source] gryt_model::InvalidId),
+    /// The messages' file.
+    #[error("open the server's data")]
+    OpenStore(#[source] gryt_store::Error),
+    /// The folder belongs to somebody else: a volume of another server was mounted.
+    #[error(
+        "the data in \"{}\" is of server {found}, not of {wanted}: mount that server's own volume",
+        path.display()
+    )]
+    OtherServer {
+        /// The file.
+        path: PathBuf,
+        /// Whose data it is.
+        found: ServerId,
+        /// Who we are.
+        wanted: ServerId,
+    },
+    /// The log's file.
+    #[error("open the event log")]
+    OpenLog(#[source] gryt_bus::Error),
+    /// The accounts' file.
+    #[error("open the accounts")]
+    OpenIssuer(#[source] gryt_issuer::DatabaseError),
+    /// No port on this machine's own address.
+    #[error("publish the issuer's keys to this process")]
+    PublishKeys(#[source] std::io::Error),
+    /// No HTTP client.
+    #[error("make an HTTP client")]
+    MakeClient(#[source] reqwest::Error),
+    /// The keys' address is none.
+    #[error("name the issuer's keys")]
+    NameKeys(#[source] url::ParseError),
+}
+
+/// A server whose files are open.
+#[derive(Debug)]
+pub struct Local {
+    config: LocalConfig,
+    store: Arc<SqliteStore>,
+    bus: Arc<LocalBus>,
+    issuer: Issuer,
+    verifier: Verifier,
+    keys: TcpListener,
+}
+
+/// A server that is ready to be served and run.
+#[derive(Debug)]
+pub struct Started {
+    /// To be run.
+    pub signaling: Signaling,
+    /// Every path that browsers ask for.
+    pub router: Router,
+    /// To be run beside it.
+    pub keys: Keys,
+}
+
+/// Publishes the issuer's keys to this process alone, plain and on this machine's own address:
+/// tokens are checked as those of an issuer elsewhere, whatever certificate the public port shows.
+#[derive(Debug)]
+pub struct Keys {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Local {
+    /// Opens the files in the folder, or makes them. The caller holds the folder's lock.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or one of another server.
+    pub async fn open(
+        data: &DataDir,
+        config: LocalConfig,
+        now: SystemTime,
+    ) -> Result<Self, LocalError> {
+        let store = open_store(data, &config.naming).await?;
+        let epoch = LogEpoch::from_random(entropy::bits());
+        let bus = LocalBus::open(&data.events_db(), &epoch).map_err(LocalError::OpenLog)?;
+        let server = store.server();
+        let issuer = Issuer::open(issuer_config(data, &config, server), now)
+            .map_err(LocalError::OpenIssuer)?;
+        let keys = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(LocalError::PublishKeys)?;
+        let verifier = verifier(&keys, &config.public, server)?;
+        Ok(Self {
+            config,
+            store: Arc::new(store),
+            bus: Arc::new(bus),
+            issuer,
+            verifier,
+            keys,
+        })
+    }
+
+    /// Puts signaling and issuer together. Whoever else counts has registered in `registry`.
+    #[must_use]
+    pub fn start(self, sfu: Channel, registry: Registry) -> Started {
+        let Self {
+            config,
+            store,
+            bus,
+            issuer,
+            verifier,
+            keys,
+        } = self;
+        let ports = Ports {
+            store,
+            bus,
+            sfu,
+            verifier,
+            invites: Some(issuer.invites()),
+            registry,
+        };
+        let signaling = Signaling::new(signaling_config(config), ports);
+        let router = Router::new()
+            .nest(ISSUER_PATH, issuer.router())
+            .merge(signaling.router());
+        Started {
+            signaling,
+            router,
+            keys: Keys {
+                listener: keys,
+                router: issuer.keys_router(),
+            },
+        }
+    }
+}
+
+impl Keys {
+    /// Serves until `stop`.
+    pub async fn serve(self, stop: CancellationToken) {
+        let site = Site {
+            router: self.router,
+            tls: None,
+            proxies: TrustedProxies::default(),
+        };
+        http::serve(self.listener, site, stop).await;
+    }
+}
+
+async fn open_store(data: &DataDir, naming: &Naming) -> Result<SqliteStore, LocalError> {
+    let (id, name) = match naming {
+        Naming::Folder(name) => (ServerId::from_random(entropy::bits()), name),
+        Naming::Given(id, name) => (id.clone(), name),
+    };
+    let first = FirstOpen {
+        server: Server {
+            id,
+            name: name.as_str().into(),
+        },
+        channels: crate::first_channels().map_err(LocalError::NameChannels)?,
+    };
+    let path = data.server_db();
+    let mut store = SqliteStore::open(&path, first).map_err(LocalError::OpenStore)?;
+    if let Naming::Given(wanted, name) = naming {
+        let found = store.server().id.clone();
+        if found != *wanted {
+            let wanted = wanted.clone();
+            return Err(LocalError::OtherServer {
+                path,
+                found,
+                wanted,
+            });
+        }
+        store
+            .rename_server(name)
+            .await
+            .map_err(LocalError::OpenStore)?;
+    }
+    Ok(store)
+}
+
+fn issuer_config(data: &DataDir, config: &LocalConfig, server: &Server) -> IssuerConfig {
+    let mut origins = AllowedOrigins::new(config.origins.allowed.iter().cloned());
+    if config.origins.loopback_allowed {
+        origins = origins.and_loopback();
+    }
+    IssuerConfig {
+        database: data.issuer_db(),
+        issuer: format!("{}{ISSUER_PATH}", config.public),
+        audience: server.id.to_string(),
+        server_name: server.name.to_string(),
+        origins,
+        registration: config.registration.clone(),
+    }
+}
+
+/// Tokens are checked by the keys that the issuer publishes, as with an issuer elsewhere.
+fn verifier(keys: &TcpListener, public: &str, server: &Server) -> Result<Verifier, LocalError> {
+    let address = keys.local_addr().map_err(LocalError::PublishKeys)?;
+    let config = crate::IssuerConfig {
+        name: "local".into(),
+        issuer: format!("{public}{ISSUER_PATH}"),
+        jwks_url: format!("http://{address}/jwks")
+            .parse()
+            .map_err(LocalError::NameKeys)?,
+        audience: server.id.to_string(),
+        algorithms: vec![Algorithm::Es256],
+    };
+    // No proxy: what is asked is this process.
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .map_err(LocalError::MakeClient)?;
+    Ok(Verifier::new(vec![config], http))
+}
+
+fn signaling_config(config: LocalConfig) -> SignalingConfig {
+    let LocalConfig {
+        naming: _,
+        public,
+        only_public,
+        origins,
+        registration,
+        limits,
+    } = config;
+    let (socket_url, issuer_url) = if only_public {
+        let socket = public.replacen("http", "ws", 1);
+        (format!("{socket}/ws"), format!("{public}{ISSUER_PATH}"))
+    } else {
+        ("/ws".to_owned(), ISSUER_PATH.to_owned())
+    };
+    SignalingConfig {
+        socket_url,
+        issuer_url,
+        client_id: CLIENT_ID.to_owned(),
+        reached_by_tls: public.starts_with("https://"),
+        by_invite: matches!(registration, Registration::ByInvite { .. }),
+        origins,
+        limits,
+    }
+}

@@ -1,0 +1,116 @@
+//! Puts the parts of the process together, serves them, and ends them in the right order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use gryt_issuer::Registration;
+use gryt_runtime::http::{self, Site, TrustedProxies};
+use gryt_runtime::tls::{ClientAuth, TlsFolder};
+use gryt_runtime::{DEADLINE, Parts};
+use gryt_signaling::cli::Config;
+use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
+use gryt_signaling::{Limits, OriginPolicy, sfu_channel};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// For the process before this one, which the cluster ends while it starts us.
+const WAIT_FOR_DATA: Duration = Duration::from_secs(30);
+
+/// Serves until a signal comes.
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    let stop = gryt_runtime::on_signal().context("listen for signals")?;
+    let data = DataDir::at(config.data_dir.clone());
+    let Some(locked) = stop
+        .run_until_cancelled(data.lock_within(WAIT_FOR_DATA))
+        .await
+    else {
+        return Ok(());
+    };
+    let _locked = locked?;
+    let listener = listen(config.listen).await?;
+    let probes = listen(config.probes_listen).await?;
+    let sfu_tls = open_tls(config.sfu_tls_dir.as_deref())?;
+    let web_tls = open_tls(config.tls_dir.as_deref())?;
+
+    let sfu = sfu_channel::connect(&config.sfu_url, sfu_tls.as_ref(), &config.server_id)?;
+    let local = Local::open(&data, local_config(&config), now()).await?;
+    let Started {
+        signaling,
+        router,
+        keys,
+    } = local.start(sfu, Registry::default());
+    let site = Site {
+        router,
+        tls: web_tls.as_ref().map(acceptor).transpose()?,
+        proxies: TrustedProxies::new(config.trusted_proxies),
+    };
+    let probes_site = Site {
+        router: signaling.probes_router(),
+        tls: None,
+        proxies: TrustedProxies::default(),
+    };
+    tracing::info!(
+        address = %listener.local_addr()?,
+        probes = %probes.local_addr()?,
+        server = %config.server_id,
+        "serving"
+    );
+
+    let mut parts = Parts::new(stop.clone());
+    parts.start("HTTP", http::serve(listener, site, stop.clone()));
+    parts.start("the probes", http::serve(probes, probes_site, stop.clone()));
+    parts.start("the keys", keys.serve(stop.clone()));
+    parts.start("signaling", signaling.run(stop.clone()));
+    for folder in [sfu_tls, web_tls].into_iter().flatten() {
+        parts.start("a certificate's watch", folder.watch(stop.clone()));
+    }
+    parts.end(DEADLINE).await
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    http::bind(address)
+        .await
+        .with_context(|| format!("listen on {address}"))
+}
+
+fn open_tls(dir: Option<&Path>) -> anyhow::Result<Option<TlsFolder>> {
+    Ok(dir.map(TlsFolder::open).transpose()?)
+}
+
+fn acceptor(folder: &TlsFolder) -> anyhow::Result<TlsAcceptor> {
+    let mut config = folder.server_config(ClientAuth::Anybody)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn local_config(config: &Config) -> LocalConfig {
+    let public = config.public_url.origin().ascii_serialization();
+    let owner = config.owner_invite_file.clone();
+    LocalConfig {
+        naming: Naming::Given(config.server_id.clone(), config.name.clone()),
+        only_public: true,
+        origins: OriginPolicy {
+            allowed: vec![public.clone()],
+            loopback_allowed: false,
+        },
+        registration: owner.map_or(Registration::Open, |owner| Registration::ByInvite { owner }),
+        limits: Limits {
+            room_capacity: config.room_capacity.get(),
+            ..Limits::default()
+        },
+        public,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is the shell; what it calls takes `now`"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
