@@ -313,6 +313,8 @@ fn perform(world: &mut World, operation: Operation) {
                     .node
                     .set_audible_limit(&room(), Epoch(5), world.limit, now),
             );
+            // Its offers are answered before anybody leaves.
+            world.pump();
         }
         Operation::Pass(ms) => world.pass(Duration::from_millis(ms)),
         Operation::Garbage(id, bytes) => {
