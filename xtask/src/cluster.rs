@@ -67,7 +67,8 @@ fn start(hostname: &str) -> Result<()> {
     );
     let nodes = Nodes::developers()?;
     let images = nodes.prepare()?;
-    if nodes.serve() {
+    let ran = nodes.serve();
+    if ran {
         println!("the cluster runs already");
         step("load images", || nodes.load(&images.product))?;
     } else {
@@ -75,6 +76,9 @@ fn start(hostname: &str) -> Result<()> {
     }
     step("gateway", || gateway::install(&nodes))?;
     product::install(&nodes, hostname)?;
+    if ran {
+        product::restart(&nodes)?;
+    }
     product::print_the_way_in(&nodes, hostname);
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) const BROWSER: [Package; 5] = [
 ];
 
 /// What the nodes of the test cluster are made of.
-pub(crate) const CLUSTER: [Package; 11] = [
+pub(crate) const CLUSTER: [Package; 10] = [
     Package {
         program: "containerd",
         debian: "containerd",
@@ -69,10 +69,6 @@ pub(crate) const CLUSTER: [Package; 11] = [
         debian: "socat",
     },
     Package {
-        program: "xz",
-        debian: "xz-utils",
-    },
-    Package {
         program: "certutil",
         debian: "libnss3-tools",
     },
@@ -85,6 +81,12 @@ pub(crate) const CLUSTER: [Package; 11] = [
         debian: "iproute2",
     },
 ];
+
+/// What opens a seed of the cluster's programs.
+pub(crate) const UNPACK: [Package; 1] = [Package {
+    program: "xz",
+    debian: "xz-utils",
+}];
 
 /// What the fuzz targets are linked with.
 pub(crate) const FUZZ: [Package; 1] = [Package {

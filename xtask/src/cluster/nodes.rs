@@ -47,7 +47,7 @@ impl Nodes {
     /// When a build fails.
     pub(crate) fn prepare(&self) -> Result<Images> {
         step("build the images", || {
-            images::build(&self.programs.join("coredns"))
+            images::build(&self.program("coredns"))
         })
     }
 
@@ -102,16 +102,20 @@ impl Nodes {
     }
 
     pub(crate) fn kubectl(&self, args: &[&str]) -> Command {
-        self.program("kubectl", args)
+        self.command("kubectl", args)
     }
 
     pub(crate) fn helm(&self, args: &[&str]) -> Command {
-        self.program("helm", args)
+        self.command("helm", args)
     }
 
-    fn program(&self, name: &str, args: &[&str]) -> Command {
-        let program = self.programs.join(name);
-        let mut command = command(&program.to_string_lossy(), args);
+    /// Where one of the cluster's programs is.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    fn command(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = command(&self.program(name).to_string_lossy(), args);
         command.env("KUBECONFIG", self.kubeconfig());
         command
     }

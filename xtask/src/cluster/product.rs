@@ -27,19 +27,21 @@ const OWN_NODES: [&str; 6] = [
     "class.spec.exposure.web.gateway.namespace=gateway",
 ];
 
+/// Installs the operator on our own nodes.
+///
+/// # Errors
+/// When Helm fails or the operator does not get ready.
+pub(crate) fn install_operator(nodes: &Nodes) -> Result<()> {
+    operator(&on(nodes), &OWN_NODES)
+}
+
 /// Installs operator and server on our own nodes.
 ///
 /// # Errors
 /// When Helm fails or something does not get ready.
 pub(crate) fn install(nodes: &Nodes, hostname: &str) -> Result<()> {
-    install_with(
-        &|program, args| match program {
-            Program::Helm => nodes.helm(args),
-            Program::Kubectl => nodes.kubectl(args),
-        },
-        &OWN_NODES,
-        hostname,
-    )
+    operator(&on(nodes), &OWN_NODES)?;
+    server(&on(nodes), hostname)
 }
 
 /// Installs operator and server on a cluster that somebody else runs.
@@ -64,7 +66,7 @@ pub(crate) fn install_on(kubeconfig: &Path, registry: Option<&str>, hostname: &s
              them (or `kind load docker-image`, `k3d image import`), and name the registry with --registry."
         ),
     }
-    let program = |program: Program, args: &[&str]| {
+    let programs = |program: Program, args: &[&str]| {
         let name = match program {
             Program::Helm => "helm",
             Program::Kubectl => "kubectl",
@@ -73,10 +75,25 @@ pub(crate) fn install_on(kubeconfig: &Path, registry: Option<&str>, hostname: &s
         command.env("KUBECONFIG", kubeconfig);
         command
     };
-    install_with(&program, &settings, hostname)?;
+    operator(&programs, &settings)?;
+    server(&programs, hostname)?;
     println!("https://{hostname}  (point the name at your gateway or ingress controller)");
     println!("export KUBECONFIG={}", kubeconfig.display());
     println!("kubectl -n {SERVER_NAMESPACE} get gs,pods");
+    Ok(())
+}
+
+/// Lets the pods take up images that were loaded anew under the tag that they have.
+///
+/// # Errors
+/// When kubectl fails.
+pub(crate) fn restart(nodes: &Nodes) -> Result<()> {
+    for namespace in [NAMESPACE, SERVER_NAMESPACE] {
+        let args = ["--namespace", namespace, "rollout", "restart", "deployment"];
+        step(&format!("restart the pods of {namespace}"), || {
+            run(nodes.kubectl(&args))
+        })?;
+    }
     Ok(())
 }
 
@@ -86,42 +103,42 @@ enum Program {
     Kubectl,
 }
 
-fn install_with(
-    program: &dyn Fn(Program, &[&str]) -> Command,
-    settings: &[&str],
-    hostname: &str,
-) -> Result<()> {
-    let operator = chart("gryt-operator");
-    let server = chart("gryt-server");
-    let mut helm = vec!["upgrade", "--install", "gryt-operator", &operator];
-    helm.extend([
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-        "--wait",
-        "--timeout=180s",
-    ]);
+/// Makes a command for one cluster.
+type Programs<'a> = dyn Fn(Program, &[&str]) -> Command + 'a;
+
+fn on(nodes: &Nodes) -> impl Fn(Program, &[&str]) -> Command {
+    move |program, args| match program {
+        Program::Helm => nodes.helm(args),
+        Program::Kubectl => nodes.kubectl(args),
+    }
+}
+
+fn operator(programs: &Programs<'_>, settings: &[&str]) -> Result<()> {
+    let chart = chart("gryt-operator");
+    let mut install = vec!["upgrade", "--install", "gryt-operator", &chart];
+    install.extend(["--namespace", NAMESPACE, "--create-namespace"]);
+    install.extend(["--wait", "--timeout=180s"]);
     for setting in settings {
-        helm.extend(["--set", setting]);
+        install.extend(["--set", setting]);
     }
     step("install the operator", || {
-        run(program(Program::Helm, &helm))
+        run(programs(Program::Helm, &install))
+    })
+}
+
+fn server(programs: &Programs<'_>, hostname: &str) -> Result<()> {
+    let chart = chart("gryt-server");
+    let named = format!("hostname={hostname}");
+    let mut install = vec!["upgrade", "--install", SERVER, &chart, "--set", &named];
+    install.extend(["--namespace", SERVER_NAMESPACE, "--create-namespace"]);
+    step("apply the server", || {
+        run(programs(Program::Helm, &install))
     })?;
-    // The images may be newer than those that run, under the same tag.
-    let restart = ["--namespace", NAMESPACE, "rollout", "restart", "deployment"];
-    step("restart the operator", || {
-        run(program(Program::Kubectl, &restart))
-    })?;
-    let name = format!("hostname={hostname}");
-    let mut helm = vec!["upgrade", "--install", SERVER, &server, "--set", &name];
-    helm.extend(["--namespace", SERVER_NAMESPACE, "--create-namespace"]);
-    step("apply the server", || run(program(Program::Helm, &helm)))?;
+    let object = format!("grytserver/{SERVER}");
+    let mut wait = vec!["--namespace", SERVER_NAMESPACE, "wait", &object];
+    wait.extend(["--for=condition=Ready", "--timeout=180s"]);
     step("wait for the server", || {
-        let object = format!("grytserver/{SERVER}");
-        let wait = ["wait", "--for=condition=Ready", &object, "--timeout=180s"];
-        let mut args = vec!["--namespace", SERVER_NAMESPACE];
-        args.extend(wait);
-        run(program(Program::Kubectl, &args)).context("the server is not Ready")
+        run(programs(Program::Kubectl, &wait)).context("the server is not Ready")
     })
 }
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cache;
 use crate::command::{command, run};
-use crate::packages::is_installed;
+use crate::packages::{self, is_installed};
 
 const PROGRAMS: [&str; 3] = ["hyperkube", "helm", "coredns"];
 const SEED_VARIABLE: &str = "GRYT_CLUSTER_SEED";
@@ -22,17 +22,32 @@ const OLDEST_GO: &str = "1.26";
 /// # Errors
 /// When there is neither a seed nor Go, or unpacking or building fails.
 pub(crate) fn ensure() -> Result<PathBuf> {
-    let sources = cache::root().join("tests/cluster/kubernetes");
-    let folder = cache::dir().join(format!("kubernetes-{}", &hash(&sources)?[..16]));
-    fs::create_dir_all(&folder).with_context(|| format!("make \"{}\"", folder.display()))?;
+    let mut folder = PathBuf::new();
     for program in PROGRAMS {
-        if !folder.join(program).is_file() && !unpack(program, &folder)? {
-            build(&sources, &folder)?;
-        }
+        folder = get(program)?;
     }
     let kubectl = folder.join("kubectl");
     if !kubectl.exists() {
         std::os::unix::fs::symlink("hyperkube", &kubectl).context("link kubectl")?;
+    }
+    Ok(folder)
+}
+
+/// Helm alone, for charts that are only rendered.
+///
+/// # Errors
+/// When there is neither a seed nor Go, or unpacking or building fails.
+pub(crate) fn helm() -> Result<PathBuf> {
+    Ok(get("helm")?.join("helm"))
+}
+
+/// Gets one program and gives back the folder that it is in.
+fn get(program: &str) -> Result<PathBuf> {
+    let sources = cache::root().join("tests/cluster/kubernetes");
+    let folder = cache::dir().join(format!("kubernetes-{}", &hash(&sources)?[..16]));
+    fs::create_dir_all(&folder).with_context(|| format!("make \"{}\"", folder.display()))?;
+    if !folder.join(program).is_file() && !unpack(program, &folder)? {
+        build(program, &sources, &folder)?;
     }
     Ok(folder)
 }
@@ -46,6 +61,7 @@ fn unpack(program: &str, folder: &Path) -> Result<bool> {
     if std::env::consts::ARCH != "x86_64" || !packed.is_file() {
         return Ok(false);
     }
+    packages::ensure(&packages::UNPACK)?;
     let partial = folder.join(format!("{program}.part"));
     let mut xz = command("xz", &["--decompress", "--stdout"]);
     xz.arg(&packed).stdout(Stdio::from(
@@ -61,19 +77,31 @@ fn unpack(program: &str, folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-fn build(sources: &Path, folder: &Path) -> Result<()> {
+fn build(program: &str, sources: &Path, folder: &Path) -> Result<()> {
     if !is_installed("go") {
         bail!(
-            "Go {OLDEST_GO} or newer is missing, which builds the test cluster's Kubernetes (25 minutes \
-             of processor time, once): install it from go.dev/dl or your system's packages"
+            "Go {OLDEST_GO} or newer is missing, which builds {program} for the test cluster: \
+             install it from go.dev/dl or your system's packages"
         );
     }
     println!(
-        "\u{203a} building Kubernetes, Helm and CoreDNS, once for this version: 10 to 30 minutes"
+        "\u{203a} building {program}, once for this version: {}",
+        minutes(program)
     );
     let mut script = command("bash", &[]);
-    script.arg(sources.join("build.sh")).arg(folder);
+    script
+        .arg(sources.join("build.sh"))
+        .arg(program)
+        .arg(folder);
     run(script)
+}
+
+/// What a person waits for on two cores.
+fn minutes(program: &str) -> &'static str {
+    match program {
+        "hyperkube" => "about 12 minutes",
+        _ => "2 to 5 minutes",
+    }
 }
 
 /// The hash of every file's name and content.

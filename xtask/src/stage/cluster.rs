@@ -4,9 +4,11 @@ use anyhow::Result;
 
 use crate::cluster::gateway;
 use crate::cluster::nodes::Nodes;
+use crate::cluster::product;
 use crate::command::cargo;
 use crate::stage::Steps;
 
+const CHARTS: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "charts"];
 const SUITE: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "cluster"];
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
@@ -18,14 +20,22 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     });
     let Some(images) = images else { return Ok(()) };
     let mut build = cargo(&SUITE);
-    build.args(["--locked", "--no-run"]);
+    build.args(["--test", "charts", "--locked", "--no-run"]);
     if !steps.program("build the suite", build) {
         return Ok(());
     }
     let running = Running(&nodes);
     let up = steps.check("start the cluster", || nodes.up(&images))
-        && steps.check("gateway", || gateway::install(&nodes));
+        && steps.check("gateway", || gateway::install(&nodes))
+        && steps.check("operator", || product::install_operator(&nodes));
     if up {
+        let mut charts = cargo(&CHARTS);
+        charts
+            .args(["--locked", "--", "--ignored"])
+            .env("GRYT_KUBECONFIG", nodes.kubeconfig())
+            .env("GRYT_KUBECTL", nodes.program("kubectl"))
+            .env("GRYT_HELM", nodes.program("helm"));
+        steps.tests("charts on the cluster", charts);
         let mut suite = cargo(&SUITE);
         suite.args(["--locked", "--no-fail-fast"]);
         for (name, value) in nodes.environment() {

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cache;
+use crate::cluster::programs;
 use crate::command::{self, cargo, command};
 use crate::dependency_rules;
 use crate::stage::Steps;
@@ -25,6 +26,9 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.program("buf lint", command(&buf, &["lint", "proto"]));
     steps.program("clippy", clippy());
     steps.program("rustdoc", docs());
+    let mut charts = cargo(&["test", "-p", "gryt-tests", "--test", "charts", "--locked"]);
+    charts.env("GRYT_HELM", programs::helm()?);
+    steps.tests("charts", charts);
     let deny = deny()?;
     let deny = deny.to_string_lossy();
     // Advisories come from a git repository that a build machine may not reach.
