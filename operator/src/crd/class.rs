@@ -88,7 +88,8 @@ pub struct GrytServerClassSpec {
     )]
     pub trusted_proxies: Vec<String>,
 
-    /// TURN servers that are handed to browsers with short-lived credentials.
+    /// TURN servers for browsers in networks that block UDP. Signaling doesn't hand them out yet:
+    /// only their Secrets are checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub turn: Vec<TurnServer>,
