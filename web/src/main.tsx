@@ -5,7 +5,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { log } from "#log";
 import { followTheme, settings } from "#settings";
-import { discover, Sockets, SocketsProvider } from "#socket";
+import { discover, inviteIn, Sockets, SocketsProvider } from "#socket";
 import { App } from "./shell/App.tsx";
 import { finishSignIn } from "./shell/signedIn.ts";
 
@@ -25,12 +25,13 @@ async function start(): Promise<void> {
   await addOwnServer(sockets);
   await finishSignIn(sockets);
   sockets.start();
+  const invite = inviteIn(location.pathname);
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(
     <StrictMode>
       <SocketsProvider sockets={sockets}>
-        <App />
+        <App invite={invite} />
       </SocketsProvider>
     </StrictMode>,
   );

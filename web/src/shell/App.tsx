@@ -14,6 +14,7 @@ import {
 import { type ServerLink, useSockets } from "#socket";
 import { Blank, Button } from "#ui";
 import { chosenChannel, neighbor } from "./channelChoice.ts";
+import { InviteScreen } from "./invites/InviteScreen.tsx";
 import { type Pane, selectChannel, selectServer } from "./navigation.ts";
 import { ServerView } from "./ServerView.tsx";
 import { AddServerDialog } from "./servers/AddServerDialog.tsx";
@@ -52,13 +53,17 @@ function selectNeighbor(link: ServerLink, step: number): void {
   if (next) selectChannel(link.address, next.channelId);
 }
 
-export function App() {
+/** `invite`: the token of the link that led here. */
+export function App(props: { invite: string | undefined }) {
   const { links } = useSockets();
   const selectedAddress = useSettings((s) => s.selectedServer);
   const selected = links.find((link) => link.address === selectedAddress) ?? links[0];
   const [pane, setPane] = useState<Pane>("main");
   const [page, setPage] = useState<string | undefined>();
   const [adding, setAdding] = useState(false);
+  const [invite, setInvite] = useState(props.invite);
+  // An invite is for the server that this page came from.
+  const inviting = links.find((link) => link.address === location.origin);
 
   useShortcuts((shortcut) => {
     if (shortcut === "settings") setPage("account");
@@ -80,7 +85,19 @@ export function App() {
     <Tooltip.Provider delayDuration={350}>
       <main className="app" data-pane={pane}>
         <ServerRail links={links} selected={selected} onAdd={() => setAdding(true)} />
-        {selected ? (
+        {invite && inviting ? (
+          <div className="screen">
+            <InviteScreen
+              link={inviting}
+              token={invite}
+              onDone={() => {
+                history.replaceState(null, "", "/");
+                selectServer(inviting.address);
+                setInvite(undefined);
+              }}
+            />
+          </div>
+        ) : selected ? (
           <ServerView
             key={selected.address}
             link={selected}

@@ -1,14 +1,15 @@
 // One server: its channels, what is in front, its members.
 
-import { ChevronLeft, Hash, Users, Volume2 } from "lucide-react";
-import type { ReactNode } from "react";
+import { ChevronLeft, Hash, UserPlus, Users, Volume2 } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { ChatView } from "#chat";
 import { type Channel, ChannelKind } from "#proto/model";
 import { settings, useSettings } from "#settings";
-import { type ServerLink, useServerState, type VoiceSession } from "#socket";
+import { permits, type ServerLink, useServerState, type VoiceSession } from "#socket";
 import { Blank, Button, IconButton, Notice } from "#ui";
 import { useSFU } from "#webRTC";
 import { ChannelList } from "./channels/ChannelList.tsx";
+import { InviteDialog } from "./invites/InviteDialog.tsx";
 import { MemberList } from "./members/MemberList.tsx";
 import { type Pane, selectChannel, useChosenChannel } from "./navigation.ts";
 import { SelfCard } from "./SelfCard.tsx";
@@ -33,6 +34,8 @@ export function ServerView(props: {
   const channels = useServerState(link, (s) => s.channels);
   const channel = useChosenChannel(link.address, channels);
   const showMembers = useSettings((s) => s.showMembers);
+  const mayInvite = useServerState(link, (s) => s.hasInvites && permits(s.me, "invite"));
+  const [inviting, setInviting] = useState(false);
   usePrefetch(link);
   // On a phone this pane is alone, and a page has one heading of the first level.
   const MembersTitle = props.pane === "members" ? "h1" : "h2";
@@ -66,10 +69,16 @@ export function ServerView(props: {
       <section className="sidebar" aria-label={name}>
         <header className="sidebar-head">
           <h1>{name}</h1>
+          {mayInvite && (
+            <IconButton label="Invite people" onClick={() => setInviting(true)}>
+              <UserPlus size={18} />
+            </IconButton>
+          )}
         </header>
         <ChannelList link={link} voice={voice} selected={channel} onSelect={select} onShow={show} />
         {props.voiceBar}
         <SelfCard link={link} voice={voice} onSettings={props.onSettings} />
+        <InviteDialog link={link} open={inviting} onClose={() => setInviting(false)} />
       </section>
       <div className="main">
         <ConnectionNotice link={link} />

@@ -16,6 +16,9 @@ const sentences: Partial<Record<Reason, string>> = {
     "The server has another message in this one's place. Discard it and write anew.",
   [Reason.ROOM_FULL]: "The channel is full.",
   [Reason.NO_NODE]: "Voice is not available at the moment. Try again shortly.",
+  [Reason.UNKNOWN_INVITE]: "This invite is over already.",
+  [Reason.TOO_MANY_INVITES]: "There are too many open invites. Revoke one first.",
+  [Reason.NO_INVITES]: "The accounts of this server are made elsewhere.",
   [Reason.INTERNAL]: "The server failed. Try again.",
 };
 

@@ -2,6 +2,7 @@
 
 export { parseAddress } from "./auth/address.ts";
 export { type DiscoveryFailure, discover } from "./auth/discovery.ts";
+export { checkInvite, type InviteAnswer, inviteIn } from "./auth/invite.ts";
 export { returningTo, signedInPath } from "./auth/signIn.ts";
 export { SocketsProvider } from "./components/SocketsProvider.tsx";
 export type { ServerLink } from "./connection/serverLink.ts";

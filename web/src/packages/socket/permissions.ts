@@ -2,7 +2,13 @@
 
 import { type Member, Role } from "#proto/model";
 
-export type Permission = "send" | "speak" | "manageMessages" | "muteMembers" | "manageChannels";
+export type Permission =
+  | "send"
+  | "speak"
+  | "manageMessages"
+  | "muteMembers"
+  | "invite"
+  | "manageChannels";
 
 // Lower numbers rank higher on the wire.
 const lowestRole: Record<Permission, Role> = {
@@ -10,6 +16,7 @@ const lowestRole: Record<Permission, Role> = {
   speak: Role.MEMBER,
   manageMessages: Role.MODERATOR,
   muteMembers: Role.MODERATOR,
+  invite: Role.MODERATOR,
   manageChannels: Role.ADMIN,
 };
 

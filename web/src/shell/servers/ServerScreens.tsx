@@ -13,6 +13,7 @@ export function SignInScreen(props: { link: ServerLink }) {
   const name = useServerName(link);
   const failure = useServerState(link, (s) => s.failure);
   const issuer = useServerState(link, (s) => s.discovery?.issuer);
+  const byInvite = useServerState(link, (s) => s.discovery?.byInvite);
   const hasEnded = useServerState(link, ({ phase }) => phase.kind === "signedOut" && phase.ended);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(false);
@@ -38,7 +39,9 @@ export function SignInScreen(props: { link: ServerLink }) {
       <p>
         {issuerHost && issuerHost !== new URL(link.address).host
           ? `You sign in at ${issuerHost}, and come back here.`
-          : "With your account on this server. You can make one on the next page."}
+          : byInvite
+            ? "With your account on this server. New people join by an invite link: ask somebody who is here for one."
+            : "With your account on this server. You can make one on the next page."}
       </p>
       {(problem || failure) && (
         <p role="alert" className="field-error">

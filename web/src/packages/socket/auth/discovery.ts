@@ -10,6 +10,8 @@ export interface Discovery {
   issuer: string;
   clientId: string;
   protocolVersion: number;
+  /** Nobody makes an account without an invite. */
+  byInvite: boolean;
 }
 
 /** Why an address is of no use. */
@@ -47,7 +49,8 @@ function parseDiscovery(found: unknown): Discovery | undefined {
   const protocolVersion = fields.protocol_version;
   if (!serverId || !name || !socketUrl || !issuer || !clientId) return undefined;
   if (typeof protocolVersion !== "number") return undefined;
-  return { serverId, name, socketUrl, issuer, clientId, protocolVersion };
+  const byInvite = fields.registration === "invite";
+  return { serverId, name, socketUrl, issuer, clientId, protocolVersion, byInvite };
 }
 
 function failed(failure: DiscoveryFailure): DiscoveryResult {

@@ -18,6 +18,13 @@ export type TokenResult =
   | { kind: "ended" }
   | { kind: "unreachable" };
 
+/** What the issuer's page is to begin with. */
+export interface SignInWish {
+  prompt?: "create" | "login";
+  /** The token of an invite link. */
+  invite?: string;
+}
+
 /** A token with less left is not worth opening a socket with. */
 const leastSecondsLeft = 20;
 
@@ -94,8 +101,12 @@ export class SignIn {
   }
 
   /** Leaves the page for the issuer's. Rejects when the issuer cannot be asked. */
-  async begin(): Promise<void> {
-    await this.#manager.signinRedirect();
+  async begin(wish: SignInWish = {}): Promise<void> {
+    const { prompt, invite } = wish;
+    await this.#manager.signinRedirect({
+      ...(prompt && { prompt }),
+      ...(invite && { extraQueryParams: { invite } }),
+    });
   }
 
   /** Takes what the issuer sent back in the address of the page. Rejects when it refused. */

@@ -6,7 +6,7 @@ import { log } from "#log";
 import type { Message } from "#proto/model";
 import { ClientFrameSchema, ServerFrameSchema } from "#proto/socket";
 import { discover } from "../auth/discovery.ts";
-import { SignIn } from "../auth/signIn.ts";
+import { SignIn, type SignInWish } from "../auth/signIn.ts";
 import { reduce, type ServerState, type StateInput, unknownServer } from "../state/serverState.ts";
 import type {
   ConnectionNotice,
@@ -53,11 +53,11 @@ export class ServerLink implements ServerConnection {
   };
 
   /** Leaves the page to sign in. Undefined: gone. Else why the issuer could not be asked. */
-  signIn = async (): Promise<"unreachable" | undefined> => {
+  signIn = async (wish?: SignInWish): Promise<"unreachable" | undefined> => {
     try {
       const signIn = await this.#findSignIn();
       if (!signIn) return "unreachable";
-      await signIn.begin();
+      await signIn.begin(wish);
       return undefined;
     } catch (error) {
       log.warn("sign-in could not begin", { server: this.address, error });

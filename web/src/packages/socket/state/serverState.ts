@@ -16,6 +16,8 @@ export interface ServerState {
   /** Absent until the first welcome. */
   readonly server: Server | undefined;
   readonly me: Member | undefined;
+  /** Whether the server makes invites at all. */
+  readonly hasInvites: boolean;
   /** In the order of the channel list. */
   readonly channels: readonly Channel[];
   readonly members: ReadonlyMap<string, Member>;
@@ -34,6 +36,7 @@ export const unknownServer: ServerState = {
   failure: undefined,
   server: undefined,
   me: undefined,
+  hasInvites: false,
   channels: [],
   members: new Map(),
   online: new Set(),
@@ -101,6 +104,7 @@ function applyWelcome(state: ServerState, welcome: Welcome): ServerState {
     ...(welcome.resumed ? state : forgotten(state)),
     server: welcome.server,
     me: welcome.me,
+    hasInvites: welcome.hasInvites,
   };
   const live = applyLive(known, welcome.live);
   const { snapshot } = welcome;
