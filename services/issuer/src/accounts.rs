@@ -105,6 +105,13 @@ pub(crate) fn create(
     }))
 }
 
+/// Whether there is any account.
+pub(crate) fn exist(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM accounts)", [], |row| {
+        row.get(0)
+    })
+}
+
 /// Whether a name is taken.
 pub(crate) fn is_taken(connection: &Connection, name: &AccountName) -> rusqlite::Result<bool> {
     Ok(by_name(connection, name)?.is_some())

@@ -55,9 +55,9 @@ pub(super) async fn show(
         Ok(entry) => entry,
         Err(error) => return super::failed(&error),
     };
-    let face = match request.prompt {
-        Prompt::SignIn => Face::SignIn,
-        Prompt::Create => Face::Create,
+    let face = match first_face(&issuer, request.prompt, &entry).await {
+        Ok(face) => face,
+        Err(error) => return super::failed(&error),
     };
     if let (Face::Create, Entry::Closed(closed)) = (face, &entry) {
         return no_entry(&request, closed);
@@ -73,6 +73,22 @@ pub(super) async fn show(
             problem: None,
         },
     )
+}
+
+/// The face that was asked for; else signing in, unless nobody can: the first person of a server
+/// has to make an account.
+async fn first_face(issuer: &Issuer, prompt: Prompt, entry: &Entry) -> Result<Face, DatabaseError> {
+    match (prompt, entry) {
+        (Prompt::Create, _) => Ok(Face::Create),
+        (Prompt::SignIn, _) | (Prompt::Unasked, Entry::Closed(_)) => Ok(Face::SignIn),
+        (Prompt::Unasked, Entry::Open) => {
+            let database = &issuer.shared.database;
+            Ok(match database.read_later(accounts::exist).await? {
+                true => Face::SignIn,
+                false => Face::Create,
+            })
+        }
+    }
 }
 
 /// Takes the form: sends the browser back with a code, or shows what is wrong.

@@ -40,6 +40,8 @@ pub(super) struct AuthorizeRequest {
 /// Which face the page shows first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prompt {
+    /// The client leaves it to us.
+    Unasked,
     SignIn,
     /// `prompt=create` (Initiating User Registration via OpenID Connect 1.0).
     Create,
@@ -166,7 +168,8 @@ impl Parameters {
             // We keep no session in the browser, so a person is always asked.
             Some("none") => return refuse("login_required", "nobody is signed in here"),
             Some("create") => Prompt::Create,
-            Some(_) | None => Prompt::SignIn,
+            Some(_) => Prompt::SignIn,
+            None => Prompt::Unasked,
         };
         Ok(AuthorizeRequest {
             return_to,
@@ -200,6 +203,7 @@ impl AuthorizeRequest {
             }
         }
         match prompt {
+            Prompt::Unasked => &mut query,
             Prompt::SignIn => query.append_pair("prompt", "login"),
             Prompt::Create => query.append_pair("prompt", "create"),
         };

@@ -137,7 +137,7 @@ async fn revoked_refresh_token_is_useless() {
 #[tokio::test]
 async fn page_shows_both_ways_and_keeps_the_request() {
     let browser = Browser::start().await;
-    let page = browser.get(&authorize(&[])).await;
+    let page = browser.get(&authorize(&[("prompt", Some("login"))])).await;
     assert_eq!(page.status(), StatusCode::OK);
     let policy = page.headers()["content-security-policy"]
         .to_str()
@@ -256,4 +256,22 @@ async fn silent_sign_in_is_told_to_ask_the_person() {
         parameter(&back, "state").as_deref(),
         Some("state of the client")
     );
+}
+
+#[tokio::test]
+async fn first_person_is_asked_to_create_an_account_and_later_ones_to_sign_in() {
+    let browser = Browser::start().await;
+    let title = async |prompt| {
+        let page = browser.get(&authorize(&[("prompt", prompt)])).await;
+        let html = page.text().await.unwrap();
+        let (_, rest) = html.split_once("<h1>").unwrap();
+        rest.split_once("</h1>").unwrap().0.to_owned()
+    };
+    assert_eq!(title(None).await, "Create an account");
+    assert_eq!(title(Some("login")).await, "Sign in", "who asks for it");
+
+    browser.signed_in("Ada").await;
+
+    assert_eq!(title(None).await, "Sign in");
+    assert_eq!(title(Some("create")).await, "Create an account");
 }
