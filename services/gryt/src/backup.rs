@@ -18,6 +18,12 @@ pub(crate) fn run(data: &DataDir, destination: &Path) -> anyhow::Result<()> {
     if destination.symlink_metadata().is_ok() {
         bail!("\"{shown}\" exists already, and a backup overwrites nothing: name a new folder");
     }
+    if is_inside(destination, data.path()) {
+        bail!(
+            "\"{shown}\" is inside the data folder, and would be lost with it: name a folder \
+             elsewhere"
+        );
+    }
     // Filled beside and renamed at the end: a folder of that name is a whole backup.
     let partial = beside(destination);
     make_private(&partial).with_context(|| format!("make the folder \"{}\"", partial.display()))?;
@@ -50,6 +56,16 @@ fn copy(data: &DataDir, to: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("copy \"{}\"", certificate.display())),
     }
+}
+
+/// Whether a path that is not there yet would lead into the folder.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let (Ok(path), Ok(folder)) = (std::path::absolute(path), folder.canonicalize()) else {
+        return false;
+    };
+    path.ancestors()
+        .find_map(|above| above.canonicalize().ok())
+        .is_some_and(|above| above.starts_with(folder))
 }
 
 fn beside(destination: &Path) -> PathBuf {

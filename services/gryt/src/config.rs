@@ -44,7 +44,8 @@ pub(crate) struct Config {
     #[arg(long, env = "GRYT_MEDIA_PORT", default_value_t = 8081)]
     pub(crate) media_port: u16,
 
-    /// Address that the page is served at. Left out: this machine only, or with `--lan` all.
+    /// IP address that the page is served at, such as `192.168.1.20`. Left out: this machine only,
+    /// or with `--lan` all.
     #[arg(long, env = "GRYT_BIND")]
     pub(crate) bind: Option<IpAddr>,
 
@@ -88,14 +89,14 @@ pub(crate) enum Command {
     Key(KeyCommand),
     /// Copies the data folder as it is at this moment.
     Backup {
-        /// Folder to make. Nothing is overwritten.
+        /// Folder to make, outside the data folder. Nothing is overwritten.
         destination: PathBuf,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountCommand {
-    /// Sets a new random password, prints it, and ends all sign-ins of the account.
+    /// Sets a new random password and prints it. Sign-ins of the account end within 5 minutes.
     Reset {
         /// The account's name.
         name: String,

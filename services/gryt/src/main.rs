@@ -60,9 +60,12 @@ fn serve(config: config::Config, data: &DataDir) -> anyhow::Result<()> {
 
 fn reset(data: &DataDir, name: &str) -> anyhow::Result<()> {
     let password = gryt_issuer::reset_password(&data.existing_issuer_db()?, name)?;
+    // What was signed before stays good until its time is over; nothing is renewed.
+    let minutes = gryt_issuer::ACCESS_LIFE.as_secs() / 60;
     writeln!(
         std::io::stdout(),
-        "The new password of {name}: {password}\nAll sign-ins of this account have ended."
+        "The new password of {name}: {password}\n\
+         Whoever is signed in to this account is signed out within {minutes} minutes."
     )?;
     Ok(())
 }

@@ -26,7 +26,9 @@ use crate::{clock, doors, media, place, tls};
 
 /// Serves until a signal comes.
 pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> {
-    let _locked = data.lock()?;
+    // A folder that is there is taken before all else; a new one is made only when the ports are
+    // had, so that a start that fails leaves nothing behind.
+    let known = data.path().exists().then(|| data.lock()).transpose()?;
     let stop = gryt_runtime::on_signal().context("listen for signals")?;
     let default_bind = IpAddr::V4(if config.lan {
         Ipv4Addr::UNSPECIFIED
@@ -35,6 +37,11 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     });
     let bind = config.bind.unwrap_or(default_bind);
     let listener = listen(bind, config.port).await?;
+    let sfu = Arc::new(media::start(config.media_port)?);
+    let _locked = match known {
+        Some(locked) => locked,
+        None => data.lock()?,
+    };
     let local = listener.local_addr().context("ask for the port")?;
     let machine = Machine::look()?;
     let reach = Reach::new(&config, bind, local.port(), &machine);
@@ -44,7 +51,6 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
         .transpose()?;
 
     let local = Local::open(data, local_config(&config, &reach), clock::now()).await?;
-    let sfu = Arc::new(media::start(config.media_port)?);
     // The media part goes last: signaling says goodbye to it.
     let media_stop = CancellationToken::new();
     let mut registry = Registry::default();
@@ -75,7 +81,10 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
     media_stop.cancel();
     // After a signal the process has a deadline of its own; after a failure it has only this.
     let _ = timeout(gryt_runtime::DEADLINE, sfu.shutdown()).await;
-    ended
+    ended?;
+    // Nobody may be reading any more.
+    let _ = writeln!(std::io::stdout(), "Stopped.");
+    Ok(())
 }
 
 #[expect(

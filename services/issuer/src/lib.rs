@@ -22,3 +22,4 @@ pub use config::{AllowedOrigins, CLIENT_ID, IssuerConfig};
 pub use database::{Database, DatabaseError};
 pub use invites::{Invite, Invites, MAX_INVITES, MadeInvite, NewInvite, Registration};
 pub use issuer::{Issuer, ResetError, RotateError, reset_password, rotate_key};
+pub use tokens::ACCESS_LIFE;

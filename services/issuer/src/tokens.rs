@@ -12,7 +12,7 @@ use crate::keys::{PublicKey, SigningKey};
 use crate::random::random_text;
 
 /// How long an access token is good. A sign-out elsewhere or a reset shows after this at last.
-pub(crate) const ACCESS_LIFE: Duration = Duration::from_secs(5 * 60);
+pub const ACCESS_LIFE: Duration = Duration::from_secs(5 * 60);
 
 /// Whom a pair of tokens is about.
 pub(crate) struct Subject<'a> {

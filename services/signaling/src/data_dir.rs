@@ -22,6 +22,9 @@ pub struct Locked {
 /// The folder cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
+    /// A file has its name.
+    #[error("\"{}\" is a file: name a folder with --data-dir", .0.display())]
+    File(PathBuf),
     /// It cannot be made.
     #[error("make the data folder \"{}\"", path.display())]
     Make {
@@ -77,6 +80,7 @@ impl DataDir {
     /// It cannot be written in, or another process has it.
     pub fn lock(&self) -> Result<Locked, DataDirError> {
         let path = || self.path.clone();
+        self.refuse_file()?;
         make_private(&self.path).map_err(|source| DataDirError::Make {
             path: path(),
             source,
@@ -120,6 +124,13 @@ impl DataDir {
             .unwrap_or_else(|_| Err(DataDirError::InUse(self.path.clone())))
     }
 
+    fn refuse_file(&self) -> Result<(), DataDirError> {
+        if self.path.is_file() {
+            return Err(DataDirError::File(self.path.clone()));
+        }
+        Ok(())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -149,6 +160,7 @@ impl DataDir {
     /// # Errors
     /// There is none.
     pub fn existing_issuer_db(&self) -> Result<PathBuf, DataDirError> {
+        self.refuse_file()?;
         let path = self.issuer_db();
         if path.exists() {
             Ok(path)

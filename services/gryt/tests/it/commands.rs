@@ -57,6 +57,18 @@ async fn backup_of_a_running_server_is_a_server() {
     );
 }
 
+#[test]
+fn backup_goes_nowhere_inside_the_data_folder() {
+    let (_dir, data) = folder();
+    drop(Gryt::start(&data, &[]));
+    let dotted = data.join("..").join(data.file_name().unwrap()).join("copy");
+    for inside in [data.join("copy"), data.join("new/copy"), dotted] {
+        let said = refusal(&data, &["backup", inside.to_str().unwrap()]);
+        assert!(said.contains("is inside the data folder"), "{said}");
+    }
+    assert!(!data.join("copy").exists() && !data.join("new").exists());
+}
+
 #[tokio::test]
 async fn key_is_rotated_beside_a_running_server() {
     let (_dir, data) = folder();
@@ -106,6 +118,7 @@ async fn password_is_reset_beside_a_running_server() {
     assert_eq!(sign_up(&gryt, "ada").await, 303);
     let said = output(&data, &["account", "reset", "Ada"]);
     assert!(said.contains("The new password of Ada: "), "{said}");
+    assert!(said.contains("within 5 minutes"), "{said}");
     let unknown = refusal(&data, &["account", "reset", "nobody"]);
     assert!(unknown.contains("no account of that name"), "{unknown}");
 }

@@ -21,6 +21,7 @@ pub(crate) struct Gryt {
     child: Child,
     /// From the ready line.
     pub(crate) url: String,
+    said: mpsc::Receiver<String>,
 }
 
 /// A folder that does not exist yet.
@@ -64,23 +65,23 @@ impl Gryt {
             .spawn()
             .unwrap();
         let stdout = child.stdout.take().unwrap();
-        let (send, first) = mpsc::channel();
+        let (send, said) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout).lines();
-            let _ = send.send(lines.next());
-            lines.for_each(drop);
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
         });
-        let line = match first.recv_timeout(PATIENCE) {
-            Ok(Some(Ok(line))) => line,
-            other => {
+        let line = match said.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(error) => {
                 let _ = child.kill();
-                let mut said = String::new();
-                let _ = child.stderr.take().unwrap().read_to_string(&mut said);
-                panic!("gryt did not get ready: {other:?}\n{said}");
+                let mut complaint = String::new();
+                let _ = child.stderr.take().unwrap().read_to_string(&mut complaint);
+                panic!("gryt did not get ready: {error}\n{complaint}");
             }
         };
         let url = line.strip_prefix("Gryt is ready: ").unwrap().to_owned();
-        Self { child, url }
+        Self { child, url, said }
     }
 
     /// The port of the page.
@@ -96,6 +97,15 @@ impl Gryt {
         assert!(sent.unwrap().success());
         let status = self.child.wait().unwrap();
         (status, begun.elapsed())
+    }
+
+    /// Sends a signal, and gives the last line on standard output.
+    pub(crate) fn last_word(mut self, signal: &str) -> Option<String> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+        self.child.wait().unwrap();
+        self.said.iter().last()
     }
 }
 

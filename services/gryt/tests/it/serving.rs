@@ -91,6 +91,13 @@ fn signals_end_it_cleanly_within_two_seconds_also_with_connections_open() {
     }
 }
 
+#[test]
+fn end_is_said_in_one_line() {
+    let (_dir, data) = folder();
+    let gryt = Gryt::start(&data, &[]);
+    assert_eq!(gryt.last_word("INT").as_deref(), Some("Stopped."));
+}
+
 #[tokio::test]
 async fn open_sockets_of_people_do_not_hold_it_up() {
     let (_dir, data) = folder();
@@ -146,6 +153,21 @@ fn port_in_use_names_the_flag() {
         "{said}"
     );
     assert!(said.contains("--media-port"), "{said}");
+    assert!(!other.exists(), "a start that failed leaves no folder");
+}
+
+#[test]
+fn data_folder_that_is_a_file_is_called_that() {
+    let (_dir, data) = folder();
+    std::fs::write(&data, "a file").unwrap();
+    for args in [
+        &["--port", "0", "--media-port", "0"][..],
+        &["key", "rotate"],
+    ] {
+        let said = refusal(&data, args);
+        assert!(said.contains("is a file"), "{said}");
+        assert!(said.contains("--data-dir"), "{said}");
+    }
 }
 
 #[test]
