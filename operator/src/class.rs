@@ -1,7 +1,15 @@
 //! Which class serves a server: the one it names, the one it was pinned to, the default, or the
 //! operator's own settings where the cluster has no class at all.
 
-use crate::crd::GrytServerClassSpec;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+
+use crate::crd::{GrytServer, GrytServerClass, GrytServerClassSpec};
+use crate::refusal::{Reason, Refusal};
 
 /// The operator's own settings, from its flags: what a class leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,4 +30,139 @@ pub struct ResolvedClass {
     pub name: Option<String>,
     /// Its spec, all defaults where there is no class.
     pub spec: GrytServerClassSpec,
+}
+
+impl ResolvedClass {
+    fn of(class: &GrytServerClass) -> Self {
+        Self {
+            name: Some(class.name_any()),
+            spec: class.spec.clone(),
+        }
+    }
+
+    /// How messages call it.
+    pub(crate) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("GrytServerClass \"{name}\""),
+            None => "the operator's own settings".to_owned(),
+        }
+    }
+}
+
+/// Finds the class: `spec.className`, else `status.className` (the pin), else the default, else
+/// none. Another default class never moves a server that has its class.
+///
+/// # Errors
+/// The named or pinned class is missing, or the choice is not clear.
+pub fn resolve(
+    server: &GrytServer,
+    classes: &[Arc<GrytServerClass>],
+) -> Result<ResolvedClass, Refusal> {
+    let find = |name: &str| classes.iter().find(|class| class.name_any() == name);
+    if let Some(name) = &server.spec.class_name {
+        return find(name).map(|class| ResolvedClass::of(class)).ok_or_else(|| {
+            Refusal::new(
+                Reason::ClassNotFound,
+                format!(
+                    "spec.className names the GrytServerClass \"{name}\", which doesn't exist: create it or name another."
+                ),
+            )
+        });
+    }
+    if let Some(pinned) = pinned(server) {
+        return find(pinned).map(|class| ResolvedClass::of(class)).ok_or_else(|| {
+            Refusal::new(
+                Reason::ClassNotFound,
+                format!(
+                    "The GrytServerClass \"{pinned}\", which serves this server, is gone: bring it back or name another in spec.className."
+                ),
+            )
+        });
+    }
+    default_class(classes)
+}
+
+fn pinned(server: &GrytServer) -> Option<&str> {
+    server.status.as_ref()?.class_name.as_deref()
+}
+
+fn default_class(classes: &[Arc<GrytServerClass>]) -> Result<ResolvedClass, Refusal> {
+    let mut defaults = classes.iter().filter(|class| class.spec.default);
+    match (defaults.next(), defaults.next()) {
+        (Some(class), None) => Ok(ResolvedClass::of(class)),
+        (Some(_), Some(_)) => {
+            let names = names(classes.iter().filter(|class| class.spec.default));
+            Err(Refusal::new(
+                Reason::DefaultClassAmbiguous,
+                format!(
+                    "More than one GrytServerClass is marked as default ({names}): leave the mark on one, or name a class in spec.className."
+                ),
+            ))
+        }
+        (None, _) if classes.is_empty() => Ok(ResolvedClass {
+            name: None,
+            spec: GrytServerClassSpec::default(),
+        }),
+        (None, _) => {
+            let names = names(classes.iter());
+            Err(Refusal::new(
+                Reason::ClassRequired,
+                format!(
+                    "No GrytServerClass is marked as default: name one in spec.className (there are: {names})."
+                ),
+            ))
+        }
+    }
+}
+
+fn names<'a>(classes: impl Iterator<Item = &'a Arc<GrytServerClass>>) -> String {
+    let mut names: Vec<_> = classes.map(|class| class.name_any()).collect();
+    names.sort();
+    names.join(", ")
+}
+
+/// Refuses a class that isn't for this namespace and host name.
+pub(crate) fn check_allowed(
+    class: &ResolvedClass,
+    namespace: &str,
+    hostname: &crate::names::Hostname,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let allowed = &class.spec.allowed_namespaces;
+    if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == namespace) {
+        refusals.push(Refusal::new(
+            Reason::NamespaceNotAllowed,
+            format!(
+                "{} isn't open to the namespace \"{namespace}\": ask the platform to list it in allowedNamespaces, or name another class.",
+                class.title()
+            ),
+        ));
+    }
+    let rules = &class.spec.allowed_hostnames;
+    if rules.is_empty() {
+        return refusals;
+    }
+    let suffixes: Vec<&str> = rules
+        .iter()
+        .filter(|rule| rule.namespace == namespace)
+        .flat_map(|rule| rule.suffixes.iter().map(String::as_str))
+        .collect();
+    if !suffixes.iter().any(|suffix| hostname.is_under(suffix)) {
+        let choice = if suffixes.is_empty() {
+            "no host name is allowed there".to_owned()
+        } else {
+            format!(
+                "allowed there are names that end in {}",
+                suffixes.join(", ")
+            )
+        };
+        refusals.push(Refusal::new(
+            Reason::HostnameNotAllowed,
+            format!(
+                "{} doesn't give the host name \"{hostname}\" to the namespace \"{namespace}\": {choice}.",
+                class.title()
+            ),
+        ));
+    }
+    refusals
 }

@@ -69,6 +69,8 @@ pub struct HostPortClaim {
     pub created: Option<Time>,
     /// The media port as in its `status.media`.
     pub port: i32,
+    /// How many ports it holds from there on.
+    pub count: i32,
 }
 
 /// What the cluster offers.

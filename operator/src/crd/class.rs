@@ -130,7 +130,9 @@ pub struct Images {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(
-        validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9_.:/]*[a-z0-9])?$')")
+        validation = Rule::new(
+            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]([-a-z0-9_.]*[a-z0-9])?)*$')"
+        )
             .message("images.registry: host and path without scheme and closing slash, such as registry.example.org/gryt")
     )]
     pub registry: Option<String>,

@@ -4,6 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::{CustomResourceExt, ResourceExt};
+use serde_yaml_ng::Value;
 
 use super::{GrytServer, GrytServerClass};
 
@@ -51,10 +52,31 @@ pub fn yaml() -> Result<String, YamlError> {
 /// # Errors
 /// When the CRD can't be serialized.
 pub(super) fn document(crd: &CustomResourceDefinition) -> Result<String, YamlError> {
-    serde_yaml_ng::to_string(crd).map_err(|source| YamlError::Serialize {
+    let error = |source| YamlError::Serialize {
         name: crd.name_any(),
         source,
-    })
+    };
+    let mut value = serde_yaml_ng::to_value(crd).map_err(error)?;
+    write_whole_numbers(&mut value);
+    serde_yaml_ng::to_string(&value).map_err(error)
+}
+
+/// Bounds are floats in the CRD's own schema: `1024.0` for what everybody else writes `1024`.
+fn write_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(whole) = number
+                .as_f64()
+                .and_then(|bound| format!("{bound}").parse().ok())
+            {
+                let whole: i64 = whole;
+                *value = Value::Number(whole.into());
+            }
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(write_whole_numbers),
+        Value::Mapping(fields) => fields.values_mut().for_each(write_whole_numbers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {}
+    }
 }
 
 fn smooth(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -14,7 +14,9 @@ pub struct GrytServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready sums up all others. Reconciling and Stalled are present only while they are true.
+    /// Ready sums up TLSReady, StorageReady, SignalingAvailable and MediaAvailable. Reconciling
+    /// and Stalled are present only while they are true. MediaReachable says whether the media
+    /// address answered a probe, and from where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])

@@ -1,0 +1,233 @@
+//! What the operator reports: from what was decided and what the children do, to a status. Pure;
+//! equal facts give an equal status, so that an idle server costs no write.
+
+mod findings;
+mod media;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::conditions::{
+    Draft, MEDIA_REACHABLE, READY, RECONCILING, STALLED, TLS_READY, Truth, find, follow,
+};
+use crate::crd::{ExposureStatus, GrytServer, GrytServerStatus};
+use crate::observed::{Children, Component, NamedSecrets};
+use crate::refusal::Refusals;
+use crate::valid::ValidServer;
+
+pub use media::media_addresses;
+
+/// Everything that a status is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The object with its last status.
+    pub server: &'a GrytServer,
+    /// How far the reconcile came.
+    pub outcome: Outcome<'a>,
+    /// The children as they are after apply.
+    pub children: &'a Children,
+    /// As observed: tells whether cert-manager has written its Secret.
+    pub named_secrets: &'a NamedSecrets,
+    /// What the last probes of the slots' addresses found. A slot that wasn't probed since the
+    /// operator started is left out.
+    pub probes: &'a BTreeMap<i32, Probe>,
+    /// Where the probes are sent from, as it follows "from": `the operator's pod`.
+    pub vantage: &'a str,
+    /// The rollout of its class holds the server on the version that it runs.
+    pub held: bool,
+}
+
+/// How far the reconcile came.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// validate refused it: nothing was changed.
+    Refused(&'a Refusals),
+    /// The API server refused a child for good: quota, admission, an invalid value. What names
+    /// the child and what it said, as a sentence.
+    ApplyFailed(&'a ValidServer, &'a str),
+    /// Everything was applied.
+    Applied(&'a ValidServer),
+}
+
+impl<'a> Outcome<'a> {
+    fn valid(self) -> Option<&'a ValidServer> {
+        match self {
+            Self::Refused(_) => None,
+            Self::ApplyFailed(valid, _) | Self::Applied(valid) => Some(valid),
+        }
+    }
+}
+
+/// What the last probe of one slot found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The address that was probed.
+    pub address: String,
+    /// The port that was probed.
+    pub port: i32,
+    /// Why it counts as unreachable; `None` if it answered.
+    pub failure: Option<String>,
+}
+
+/// Makes the status that follows `facts.server.status`. Write it only if it differs.
+#[must_use]
+pub fn status(facts: &Facts<'_>, now: Timestamp) -> GrytServerStatus {
+    let previous = facts.server.status.clone().unwrap_or_default();
+    let generation = facts.server.metadata.generation.unwrap_or_default();
+    let mut next = GrytServerStatus {
+        observed_generation: Some(generation),
+        signaling: Some(findings::count(facts, Component::Signaling)),
+        sfu: Some(findings::count(facts, Component::Sfu)),
+        // What was reported of the last good state stays true while it keeps running.
+        ..previous
+    };
+    let previous = previous_conditions(facts.server);
+    if let Some(valid) = facts.outcome.valid() {
+        next.address = valid.origin.clone();
+        next.version = Some(valid.images.version.clone());
+        next.class_name = valid.class.name.clone();
+        next.exposure = Some(ExposureStatus {
+            web: valid.web.type_(),
+            media: valid.media_type(),
+        });
+        next.media = media_addresses(valid, facts.children);
+    }
+    let drafts = drafts(facts, &next);
+    let mut conditions = follow(previous, drafts, generation, now);
+    conditions.extend(untouched(facts, previous));
+    next.conditions = in_order_of(previous, conditions);
+    next
+}
+
+/// The API server keeps its own order of a list that is merged by key; nothing but the order is
+/// no change.
+fn in_order_of(previous: &[Condition], conditions: Vec<Condition>) -> Vec<Condition> {
+    let same = previous.len() == conditions.len()
+        && conditions
+            .iter()
+            .all(|condition| previous.contains(condition));
+    if same { previous.to_vec() } else { conditions }
+}
+
+fn previous_conditions(server: &GrytServer) -> &[Condition] {
+    let status = server.status.as_ref();
+    status.map_or(&[], |status| &status.conditions)
+}
+
+/// While a spec is refused, nobody looks anew at certificate and address: their findings stay.
+fn untouched<'a>(
+    facts: &Facts<'_>,
+    previous: &'a [Condition],
+) -> impl Iterator<Item = Condition> + use<'a> {
+    let types: &[&str] = match facts.outcome {
+        Outcome::Refused(_) => &[TLS_READY, MEDIA_REACHABLE],
+        Outcome::ApplyFailed(..) | Outcome::Applied(_) => &[],
+    };
+    types
+        .iter()
+        .filter_map(|type_| find(previous, type_).cloned())
+}
+
+/// Ready first, then kstatus's two where they are true, then the parts.
+fn drafts(facts: &Facts<'_>, next: &GrytServerStatus) -> Vec<Draft> {
+    let mut parts = findings::parts(facts);
+    let ready = ready(facts, next, &parts);
+    let mut drafts = vec![ready.clone()];
+    drafts.extend(stalled(facts, &parts).or_else(|| reconciling(facts, &ready)));
+    if let Outcome::Applied(valid) | Outcome::ApplyFailed(valid, _) = facts.outcome {
+        parts.push(media::reachable(facts, valid, next));
+    }
+    drafts.extend(parts);
+    drafts
+}
+
+fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
+    match facts.outcome {
+        Outcome::Refused(refusals) => {
+            let reason = refusals.reason().as_str();
+            Draft::new(READY, Truth::False, reason, refused(facts, refusals))
+        }
+        Outcome::ApplyFailed(_, trouble) => {
+            Draft::new(READY, Truth::False, "ApplyRefused", trouble)
+        }
+        Outcome::Applied(valid) if valid.suspended => Draft::new(
+            READY,
+            Truth::False,
+            "Suspended",
+            "spec.suspend is true: no pod runs, data and addresses are kept. Set it to false to bring the server back.",
+        ),
+        Outcome::Applied(valid) => {
+            let first = parts.iter().find(|part| part.truth != Truth::True);
+            let first = first.cloned().or_else(|| findings::route(facts, valid));
+            first.map_or_else(
+                || {
+                    let address = next.address.as_deref().unwrap_or("its address");
+                    let message = format!("People can sign in and talk at {address}.");
+                    Draft::new(READY, Truth::True, "Serving", message)
+                },
+                |part| part.as_type(READY, Truth::False),
+            )
+        }
+    }
+}
+
+fn refused(facts: &Facts<'_>, refusals: &Refusals) -> String {
+    let runs = facts.children.signaling.is_some() || !facts.children.sfus.is_empty();
+    let kept = if runs {
+        " What ran before keeps running unchanged."
+    } else {
+        ""
+    };
+    format!("{}{kept}", refusals.message())
+}
+
+/// Somebody has to act: a refusal, or a Deployment that the cluster can't bring up.
+fn stalled(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
+    let draft = |reason: &str, message: String| Draft::new(STALLED, Truth::True, reason, message);
+    match facts.outcome {
+        Outcome::Refused(refusals) => {
+            Some(draft(refusals.reason().as_str(), refused(facts, refusals)))
+        }
+        Outcome::ApplyFailed(_, trouble) => Some(draft("ApplyRefused", trouble.to_owned())),
+        Outcome::Applied(valid) if valid.suspended => None,
+        Outcome::Applied(_) => {
+            let lost = parts.iter().find(|part| findings::is_lost(part));
+            lost.map(|part| part.as_type(STALLED, Truth::True))
+                .or_else(|| findings::stuck_deployment(facts, STALLED))
+        }
+    }
+}
+
+fn reconciling(facts: &Facts<'_>, ready: &Draft) -> Option<Draft> {
+    let Outcome::Applied(valid) = facts.outcome else {
+        return None;
+    };
+    let draft =
+        |reason: &str, message: &str| Some(Draft::new(RECONCILING, Truth::True, reason, message));
+    if valid.suspended {
+        let drains = findings::any_pod_left(facts.children);
+        return drains
+            .then(|| draft("Draining", "Calls that are going on may end first."))
+            .flatten();
+    }
+    if ready.truth != Truth::True {
+        return Some(ready.as_type(RECONCILING, Truth::True));
+    }
+    if findings::rolling_out(facts.children) {
+        return draft(
+            "RollingOut",
+            "Pods are being replaced by what was asked for.",
+        );
+    }
+    if facts.held {
+        return draft(
+            "RolloutWaiting",
+            "Its class has other images; the server takes them when other servers of the class have come through.",
+        );
+    }
+    None
+}

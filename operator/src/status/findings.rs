@@ -1,0 +1,323 @@
+//! What each part of a server does, in words that a person can act on.
+
+use std::borrow::Cow;
+
+use super::Facts;
+use crate::conditions::{
+    Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth,
+};
+use crate::observed::{Children, Component, DeploymentSeen, PodTrouble, VolumeSeen};
+use crate::quantity::bytes;
+use crate::valid::{Announced, Pending, Tls, ValidServer, Web};
+
+/// The reason of a Deployment that doesn't come up.
+const STUCK: &str = "PodsNotCreated";
+/// The reason of a volume that is gone.
+const LOST: &str = "VolumeLost";
+
+/// Certificate, volume, signaling, SFUs. The certificate only of a server that was validated.
+pub(super) fn parts(facts: &Facts<'_>) -> Vec<Draft> {
+    let mut parts = Vec::new();
+    if let Some(valid) = facts.outcome.valid() {
+        parts.push(tls(facts, valid));
+    }
+    parts.push(storage(facts));
+    parts.push(available(facts, Component::Signaling));
+    parts.push(available(facts, Component::Sfu));
+    parts
+}
+
+/// "ready/wanted".
+pub(super) fn count(facts: &Facts<'_>, component: Component) -> String {
+    let deployments = deployments(facts.children, component);
+    let ready: i32 = deployments.iter().map(|seen| seen.ready).sum();
+    format!("{ready}/{}", wanted(facts, component))
+}
+
+fn deployments(children: &Children, component: Component) -> Vec<&DeploymentSeen> {
+    match component {
+        Component::Signaling => children.signaling.iter().collect(),
+        Component::Sfu => children.sfus.values().collect(),
+    }
+}
+
+/// What is asked for; of a refused server what its Deployments still have.
+fn wanted(facts: &Facts<'_>, component: Component) -> i32 {
+    match (facts.outcome.valid(), component) {
+        (Some(valid), _) if valid.suspended => 0,
+        (Some(valid), Component::Signaling) => valid.signaling_replicas,
+        (Some(valid), Component::Sfu) => i32::try_from(valid.slots.len()).unwrap_or(i32::MAX),
+        (None, component) => deployments(facts.children, component)
+            .iter()
+            .map(|seen| seen.wanted)
+            .sum(),
+    }
+}
+
+fn available(facts: &Facts<'_>, component: Component) -> Draft {
+    let (type_, noun) = match component {
+        Component::Signaling => (SIGNALING_AVAILABLE, "signaling"),
+        Component::Sfu => (MEDIA_AVAILABLE, "SFU"),
+    };
+    let draft = |truth, reason: &str, message: String| Draft::new(type_, truth, reason, message);
+    if facts.outcome.valid().is_some_and(|valid| valid.suspended) {
+        let message = format!("spec.suspend is true: no {noun} pod is wanted.");
+        return draft(Truth::False, "Suspended", message);
+    }
+    let wanted = wanted(facts, component);
+    let seen = deployments(facts.children, component);
+    let available: i32 = seen.iter().map(|seen| seen.available).sum();
+    if wanted > 0 && available >= wanted {
+        let message = format!("{available} of {wanted} {noun} pods are available.");
+        return draft(Truth::True, "Available", message);
+    }
+    if wanted == 0 {
+        let message = format!("There is no {noun} pod yet.");
+        return draft(Truth::False, "NotCreated", message);
+    }
+    if let Some(trouble) = seen.iter().find_map(|seen| seen.trouble.as_ref()) {
+        return draft(Truth::False, STUCK, stuck(noun, trouble));
+    }
+    if let Some(trouble) = pod_trouble(facts.children, component) {
+        let image = seen.iter().find_map(|seen| seen.image.as_deref());
+        let (reason, message) = explain(trouble, noun, image.unwrap_or_default());
+        return draft(Truth::False, reason, message.into_owned());
+    }
+    if seen.is_empty()
+        && let Some((reason, message)) = awaited(facts, component)
+    {
+        return draft(Truth::False, reason, message);
+    }
+    let message = format!("{available} of {wanted} {noun} pods are available.");
+    draft(Truth::False, "Progressing", message)
+}
+
+fn stuck(noun: &str, trouble: &str) -> String {
+    format!("The {noun} pods don't come up: {trouble}")
+}
+
+fn pod_trouble(children: &Children, component: Component) -> Option<&PodTrouble> {
+    children
+        .pods
+        .iter()
+        .filter(|pod| pod.component == component && !pod.terminating && !pod.ready)
+        .find_map(|pod| pod.trouble.as_ref())
+}
+
+/// Kubelets vary their words and count seconds in them; these must hold still.
+fn explain<'a>(trouble: &'a PodTrouble, noun: &str, image: &str) -> (&'a str, Cow<'a, str>) {
+    match trouble.reason.as_str() {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => (
+            "ImagePullBackOff",
+            format!(
+                "The image \"{image}\" of the {noun} can't be pulled: check that it exists, and that the nodes may pull it (spec.template.imagePullSecrets)."
+            )
+            .into(),
+        ),
+        "CrashLoopBackOff" | "Error" | "RunContainerError" => (
+            "CrashLoopBackOff",
+            format!("The {noun} container keeps ending: read its logs (kubectl logs).").into(),
+        ),
+        "Unschedulable" => (
+            "Unschedulable",
+            format!("No node takes the {noun} pod: {}", trouble.message).into(),
+        ),
+        reason => (
+            reason,
+            format!("The {noun} pod doesn't start: {reason}: {}", trouble.message).into(),
+        ),
+    }
+}
+
+/// What has to be assigned before the Deployment can be made.
+fn awaited(facts: &Facts<'_>, component: Component) -> Option<(&'static str, String)> {
+    let valid = facts.outcome.valid()?;
+    match component {
+        Component::Signaling if valid.origin.is_none() => Some((
+            "WaitingForNodePort",
+            format!(
+                "The Service \"{}\" has no nodePort yet, and signaling needs to know it.",
+                valid.name.signaling()
+            ),
+        )),
+        Component::Signaling => None,
+        Component::Sfu => valid.slots.iter().find_map(|slot| {
+            let Announced::Pending(pending) = &slot.announced else {
+                return None;
+            };
+            let service = valid.name.sfu_media(slot.number);
+            Some(match pending {
+                Pending::NodePort => (
+                    "WaitingForNodePort",
+                    format!("The Service \"{service}\" has no nodePort yet, and the SFU has to announce it."),
+                ),
+                Pending::LoadBalancer => (
+                    "WaitingForLoadBalancer",
+                    format!("The Service \"{service}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.media.type in the class."),
+                ),
+                Pending::LoadBalancerHostname => (
+                    "LoadBalancerWithoutIP",
+                    format!("The load balancer gave the Service \"{service}\" a host name, and media needs an IP address: ask for one by exposure.media.annotations in the class."),
+                ),
+            })
+        }),
+    }
+}
+
+fn tls(facts: &Facts<'_>, valid: &ValidServer) -> Draft {
+    let draft =
+        |truth, reason: &str, message: String| Draft::new(TLS_READY, truth, reason, message);
+    match &valid.tls {
+        Tls::AtGateway => {
+            let unused = if facts.server.spec.tls.is_some() {
+                " spec.tls isn't used."
+            } else {
+                ""
+            };
+            let message = format!("The Gateway's listener holds the certificate.{unused}");
+            draft(Truth::True, "GatewayCertificate", message)
+        }
+        Tls::TenantSecret { name } => draft(
+            Truth::True,
+            "TenantCertificate",
+            format!("The certificate is in the Secret \"{name}\"."),
+        ),
+        Tls::ClassSecret { .. } => draft(
+            Truth::True,
+            "ClassCertificate",
+            "The certificate is the class's.".to_owned(),
+        ),
+        Tls::Issuer { name, kind } => {
+            let secret = valid.name.web_tls();
+            let issued = facts.named_secrets.tenant.get(&secret).is_some_and(|seen| {
+                ["tls.crt", "tls.key"].iter().all(|key| seen.keys.contains(*key))
+            });
+            if issued {
+                let message = format!("The {kind} \"{name}\" has issued the certificate.");
+                draft(Truth::True, "Issued", message)
+            } else {
+                let message = format!(
+                    "cert-manager hasn't written the certificate yet: kubectl describe certificate {secret} says why."
+                );
+                draft(Truth::False, "Issuing", message)
+            }
+        }
+        Tls::SelfSigned => draft(
+            Truth::True,
+            "SelfSigned",
+            "The operator has signed the certificate itself, and browsers warn about it: name a Secret or an issuer in spec.tls, or in the class.".to_owned(),
+        ),
+    }
+}
+
+fn storage(facts: &Facts<'_>) -> Draft {
+    let draft =
+        |truth, reason: &str, message: String| Draft::new(STORAGE_READY, truth, reason, message);
+    let Some(volume) = &facts.children.volume else {
+        return draft(
+            Truth::False,
+            "NotCreated",
+            "There is no volume yet.".to_owned(),
+        );
+    };
+    match volume.phase.as_str() {
+        "Bound" => bound(volume, draft),
+        "Lost" => draft(
+            Truth::False,
+            LOST,
+            "The PersistentVolume behind the server's data is gone: restore it, or delete the claim to begin with an empty one.".to_owned(),
+        ),
+        _ => draft(
+            Truth::False,
+            "VolumePending",
+            "The volume isn't bound: it waits for the pod that uses it, or for a StorageClass that can provide it.".to_owned(),
+        ),
+    }
+}
+
+fn bound(volume: &VolumeSeen, draft: impl Fn(Truth, &str, String) -> Draft) -> Draft {
+    let capacity = volume.capacity.as_deref().unwrap_or("unknown size");
+    let requested = volume.requested.as_deref().unwrap_or_default();
+    if let Some(trouble) = &volume.trouble {
+        let message = format!("The volume stays at {capacity}: {trouble}");
+        return draft(Truth::True, "ExpansionFailed", message);
+    }
+    if bytes(requested) > volume.capacity.as_deref().and_then(bytes) {
+        let message = format!("The volume has {capacity} and grows to {requested}.");
+        return draft(Truth::True, "Expanding", message);
+    }
+    draft(Truth::True, "Bound", format!("The volume has {capacity}."))
+}
+
+/// A finding that heals by nobody but a person.
+pub(super) fn is_lost(part: &Draft) -> bool {
+    part.reason == LOST
+}
+
+/// A Deployment that the cluster has given up on, also if its old pods still serve.
+pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option<Draft> {
+    let of = |component, noun| {
+        let seen = deployments(facts.children, component);
+        let trouble = seen.iter().find_map(|seen| seen.trouble.as_ref())?;
+        Some(Draft::new(type_, Truth::True, STUCK, stuck(noun, trouble)))
+    };
+    of(Component::Signaling, "signaling").or_else(|| of(Component::Sfu, "SFU"))
+}
+
+/// An HTTPRoute that its Gateway hasn't taken.
+pub(super) fn route(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
+    let Web::Gateway {
+        name, namespace, ..
+    } = &valid.web
+    else {
+        return None;
+    };
+    let gateway = format!("the Gateway \"{name}\" in the namespace \"{namespace}\"");
+    let route = facts.children.route.clone().unwrap_or_default();
+    let (reason, message) = match route.accepted {
+        Some(true) => return None,
+        Some(false) => (
+            "RouteNotAccepted",
+            format!(
+                "The HTTPRoute isn't accepted by {gateway}: {}",
+                route.message
+            ),
+        ),
+        None => (
+            "WaitingForGateway",
+            format!(
+                "The HTTPRoute waits for {gateway}: does it exist, and does its controller run?"
+            ),
+        ),
+    };
+    Some(Draft::new(
+        SIGNALING_AVAILABLE,
+        Truth::False,
+        reason,
+        message,
+    ))
+}
+
+/// Whether new pods are taking the place of old ones.
+pub(super) fn rolling_out(children: &Children) -> bool {
+    let rolls = |seen: &DeploymentSeen| {
+        seen.observed_generation < seen.generation
+            || seen.updated < seen.wanted
+            || seen.replicas > seen.updated
+    };
+    children
+        .signaling
+        .iter()
+        .chain(children.sfus.values())
+        .any(rolls)
+}
+
+pub(super) fn any_pod_left(children: &Children) -> bool {
+    let some = |seen: &DeploymentSeen| seen.replicas > 0 || seen.wanted > 0;
+    !children.pods.is_empty()
+        || children
+            .signaling
+            .iter()
+            .chain(children.sfus.values())
+            .any(some)
+}
