@@ -378,6 +378,27 @@ async fn refused_seats_have_a_reason_and_leave_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_draining_sfu_keeps_its_rooms_and_is_asked_for_no_new_ones() {
+    let world = World::start().await;
+    let (mut bob, _) = Client::enter(&world, "bob").await;
+    let (mut ada, welcome) = Client::enter(&world, "ada").await;
+    let lounge = channel(&welcome, ChannelKind::Voice);
+    let participant_id = joined(&mut ada, &lounge).await.participant_id;
+    let draining = NodeEvent::Draining(sfu::NodeDraining {});
+    world.sfu.say(&draining);
+    world.sfu.say(&speaking(&lounge, participant_id, true));
+    ada.event(|event| matches!(event, Event::SpeakingChanged(_)).then_some(()))
+        .await;
+
+    joined(&mut bob, &lounge).await;
+    for client in [&mut ada, &mut bob] {
+        assert!(matches!(client.ask(leave()).await, Reply::Done(_)));
+    }
+
+    assert_eq!(ada.refused(join(&lounge)).await, Reason::NoNode);
+}
+
+#[tokio::test]
 async fn what_the_sfu_says_reaches_those_it_concerns() {
     let world = World::start().await;
     let (mut bob, _) = Client::enter(&world, "bob").await;
