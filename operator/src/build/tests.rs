@@ -1,5 +1,6 @@
 //! Golden files of whole servers, and rules that hold for every one of them.
 
+mod environment;
 mod fixture;
 mod material;
 

@@ -96,7 +96,10 @@ pub(super) fn provide(stored: &Stored, server: &ServerId, now: SystemTime) -> Re
         // Lost or expired: whoever still shows a leaf of the old one is understood at least.
         return Held::made(server, signer_of_leaves(stored), now);
     };
-    match plan::step(&held.ages(held.leaves_since(stored)), now) {
+    // Signatures are checked only where the answer matters: this runs at every reconcile.
+    let rotating = held.files.previous.is_some();
+    let leaves_since = rotating.then(|| held.leaves_since(stored)).flatten();
+    match plan::step(&held.ages(leaves_since), now) {
         Step::Keep => {}
         Step::AddNext => held.files.next = Some(make(server, now)?),
         Step::Promote => {
