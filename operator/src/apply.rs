@@ -1,0 +1,358 @@
+//! Brings prepared objects to the cluster: one server-side apply for each that is missing or not
+//! as wanted, none for all others; deletes children that are no longer wanted.
+//!
+//! Safe to stop after any line: whatever was written is what the next run finds.
+
+pub(crate) mod compare;
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use k8s_openapi::serde::Serialize;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::{Resource, ResourceExt as _};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::context::Context;
+use crate::fetch::ServerKey;
+use crate::fetch::live::{self, Judgement};
+use crate::metrics::Verb;
+use crate::objects::{Applied, Child, Objects, Prepared};
+
+/// The operator's field manager. There is only this one.
+pub const FIELD_MANAGER: &str = "gryt-operator";
+/// A write that takes longer counts as failed.
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A child could not be brought to what is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object cannot be written as JSON.
+    #[error("serialize {kind:?} \"{name}\"")]
+    Serialize {
+        /// Its kind.
+        kind: Child,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The API server refused or could not be reached.
+    #[error("{verb} {kind:?} \"{name}\"")]
+    Write {
+        /// What was tried.
+        verb: &'static str,
+        /// The object's kind.
+        kind: Child,
+        /// Its name.
+        name: String,
+        /// Why not.
+        #[source]
+        source: kube::Error,
+    },
+    /// The API server did not answer in time.
+    #[error("{verb} {kind:?} \"{name}\": no answer in time")]
+    Unanswered {
+        /// What was tried.
+        verb: &'static str,
+        /// The object's kind.
+        kind: Child,
+        /// Its name.
+        name: String,
+    },
+    /// The server was deleted while it was being applied.
+    #[error("the GrytServer is gone")]
+    Gone,
+    /// An earlier GrytServer of this name owns it and the garbage collector has not come by yet.
+    #[error("{kind:?} \"{name}\" still belongs to another GrytServer")]
+    OwnedByAnother {
+        /// The object's kind.
+        kind: Child,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Error {
+    /// What the API server said, if it answered.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&kube::core::Status> {
+        match self {
+            Self::Write {
+                source: kube::Error::Api(status),
+                ..
+            } => Some(status),
+            Self::Write { .. }
+            | Self::Serialize { .. }
+            | Self::Unanswered { .. }
+            | Self::Gone
+            | Self::OwnedByAnother { .. } => None,
+        }
+    }
+}
+
+/// Applies all `objects` of the server `key` with this `uid`, in the order of their fields.
+pub(crate) async fn apply(
+    ctx: &Context,
+    key: &ServerKey,
+    uid: &str,
+    objects: Objects<Prepared>,
+) -> Result<Objects<Applied>, Error> {
+    let wanted = objects.children();
+    let Objects {
+        authority,
+        service_accounts,
+        secrets,
+        node_addresses,
+        volume,
+        network_policies,
+        disruption_budgets,
+        media_services,
+        sfu_services,
+        signaling_service,
+        certificate,
+        http_route,
+        ingress,
+        sfus,
+        signaling,
+        awaited,
+        state: PhantomData,
+    } = objects;
+    let mut to = Target {
+        ctx,
+        key,
+        uid,
+        refused: None,
+    };
+    to.all(Child::Secret, [&authority]).await?;
+    to.all(Child::ServiceAccount, &service_accounts).await?;
+    to.all(Child::Secret, &secrets).await?;
+    to.all(Child::ConfigMap, &node_addresses).await?;
+    to.all(Child::PersistentVolumeClaim, [&volume]).await?;
+    to.all(Child::NetworkPolicy, &network_policies).await?;
+    to.all(Child::PodDisruptionBudget, &disruption_budgets)
+        .await?;
+    to.all(Child::Service, &media_services).await?;
+    to.all(Child::Service, &sfu_services).await?;
+    to.all(Child::Service, [&signaling_service]).await?;
+    to.all(Child::Certificate, &certificate).await?;
+    to.all(Child::HttpRoute, &http_route).await?;
+    to.all(Child::Ingress, &ingress).await?;
+    to.all(Child::Deployment, &sfus).await?;
+    to.all(Child::Deployment, &signaling).await?;
+
+    for ((kind, name), live) in ctx.live.of(key) {
+        let ours = live.owners.iter().any(|owner| owner == uid);
+        if ours && !live.terminating && !wanted.contains(&(kind, name.clone())) {
+            to.delete(kind, &name, &live.uid).await?;
+        }
+    }
+    if let Some(error) = to.refused {
+        return Err(error);
+    }
+    Ok(Objects {
+        authority,
+        service_accounts,
+        secrets,
+        node_addresses,
+        volume,
+        network_policies,
+        disruption_budgets,
+        media_services,
+        sfu_services,
+        signaling_service,
+        certificate,
+        http_route,
+        ingress,
+        sfus,
+        signaling,
+        awaited,
+        state: PhantomData,
+    })
+}
+
+/// Where the objects go.
+struct Target<'a> {
+    ctx: &'a Context,
+    key: &'a ServerKey,
+    uid: &'a str,
+    /// The first child that the API server refused. The others are applied all the same: one
+    /// that cannot be must not keep a server from being repaired.
+    refused: Option<Error>,
+}
+
+impl Target<'_> {
+    async fn all<'o, K>(
+        &mut self,
+        kind: Child,
+        objects: impl IntoIterator<Item = &'o K>,
+    ) -> Result<(), Error>
+    where
+        K: Resource + Serialize + 'o,
+    {
+        for object in objects {
+            let name = object.name_any();
+            let namespace = object.namespace().unwrap_or_default();
+            let wanted = serde_json::to_value(object).map_err(|source| Error::Serialize {
+                kind,
+                name: name.clone(),
+                source,
+            })?;
+            match self.one(kind, &namespace, &name, wanted).await {
+                Err(error) if error.refusal().is_some() => {
+                    self.refused.get_or_insert(error);
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn one(
+        &self,
+        kind: Child,
+        namespace: &str,
+        name: &str,
+        mut wanted: Value,
+    ) -> Result<(), Error> {
+        let objects = &self.ctx.live;
+        let digest = compare::digest(&wanted);
+        match objects.judge(self.key, kind, name, &digest) {
+            Judgement::Holds => return Ok(()),
+            Judgement::Terminating => {
+                // Its end is an event that brings us back.
+                tracing::debug!(?kind, name, "waits until its predecessor is gone");
+                return Ok(());
+            }
+            Judgement::Compare(body, fingerprint) => {
+                let live: Value = serde_json::from_str(&body).unwrap_or_default();
+                if compare::holds(&wanted, &live) {
+                    objects.confirm(self.key, (kind, name), &digest, fingerprint);
+                    return Ok(());
+                }
+            }
+            Judgement::Missing | Judgement::Differs => {}
+        }
+        if let Some(live) = objects.one(self.key, kind, name)
+            && !live.owners.is_empty()
+            && !live.owners.iter().any(|owner| owner == self.uid)
+        {
+            let name = name.to_owned();
+            return Err(Error::OwnedByAnother { kind, name });
+        }
+        if !self.ctx.holds(self.key, self.uid) {
+            return Err(Error::Gone);
+        }
+        wanted["metadata"]["annotations"][compare::APPLIED_ANNOTATION] = Value::from(&*digest);
+        let written = self.write(kind, namespace, name, &wanted).await?;
+        tracing::debug!(?kind, name, "applied");
+        let live = live::read(kind, written);
+        let fingerprint = live.fingerprint;
+        objects.put(self.key.clone(), kind, name.to_owned(), live);
+        objects.confirm(self.key, (kind, name), &digest, fingerprint);
+        Ok(())
+    }
+
+    /// One apply. Where somebody added items to a list that is ours, apply alone cannot remove
+    /// them, and the sum may even be invalid: then the lists are set as a whole first.
+    async fn write(
+        &self,
+        kind: Child,
+        namespace: &str,
+        name: &str,
+        wanted: &Value,
+    ) -> Result<DynamicObject, Error> {
+        let known = self.ctx.live.one(self.key, kind, name).is_some();
+        let applied = self.apply_once(kind, namespace, name, wanted).await;
+        let repairable = known
+            && kind != Child::PersistentVolumeClaim
+            && match &applied {
+                Ok(object) => {
+                    let live = serde_json::to_value(object).unwrap_or_default();
+                    !compare::holds(wanted, &live)
+                }
+                Err(error) => is_status(error, 422) || is_status(error, 409),
+            };
+        if !repairable {
+            return applied;
+        }
+        tracing::info!(?kind, name, "takes back what was added by hand");
+        let api = self.api(kind, namespace);
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Merge(wanted);
+        let merged = timeout(WRITE_LIMIT, api.patch(name, &params, &patch)).await;
+        self.ctx.metrics.wrote(kind, Verb::Patch);
+        answer(merged, "patch", kind, name)?;
+        self.apply_once(kind, namespace, name, wanted).await
+    }
+
+    async fn apply_once(
+        &self,
+        kind: Child,
+        namespace: &str,
+        name: &str,
+        wanted: &Value,
+    ) -> Result<DynamicObject, Error> {
+        let api = self.api(kind, namespace);
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(wanted);
+        let written = timeout(WRITE_LIMIT, api.patch(name, &params, &patch)).await;
+        self.ctx.metrics.wrote(kind, Verb::Apply);
+        answer(written, "apply", kind, name)
+    }
+
+    async fn delete(&self, kind: Child, name: &str, uid: &str) -> Result<(), Error> {
+        let api = self.api(kind, &self.key.namespace);
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        });
+        let deleted = timeout(WRITE_LIMIT, api.delete(name, &params)).await;
+        self.ctx.metrics.wrote(kind, Verb::Delete);
+        match answer(deleted, "delete", kind, name) {
+            Ok(_) => tracing::info!(?kind, name, "deleted what is no longer wanted"),
+            // Gone already, or another of the same name by now.
+            Err(error) if is_status(&error, 404) || is_status(&error, 409) => {}
+            Err(error) => return Err(error),
+        }
+        self.ctx.live.remove(self.key, kind, name, uid);
+        Ok(())
+    }
+
+    fn api(&self, kind: Child, namespace: &str) -> Api<DynamicObject> {
+        let client = self.ctx.client.clone();
+        Api::namespaced_with(client, namespace, &kind.api_resource())
+    }
+}
+
+fn is_status(error: &Error, code: u16) -> bool {
+    error.refusal().is_some_and(|status| status.code == code)
+}
+
+fn answer<T>(
+    answered: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>,
+    verb: &'static str,
+    kind: Child,
+    name: &str,
+) -> Result<T, Error> {
+    let name = || name.to_owned();
+    match answered {
+        Ok(Ok(object)) => Ok(object),
+        Ok(Err(source)) => Err(Error::Write {
+            verb,
+            kind,
+            name: name(),
+            source,
+        }),
+        Err(_elapsed) => Err(Error::Unanswered {
+            verb,
+            kind,
+            name: name(),
+        }),
+    }
+}

@@ -1,0 +1,382 @@
+//! The road of one server: fetch > validate > build > apply > status. Safe to stop after any line
+//! and to run again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, Patch, PatchParams};
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::json;
+use tokio::task::JoinError;
+use tokio::time::timeout;
+
+use super::prober::MediaAddress;
+use super::rollouts::{self, Turn};
+use crate::apply::{self, FIELD_MANAGER, WRITE_LIMIT, apply};
+use crate::build::{Material, MaterialError, Sources, build};
+use crate::context::Context;
+use crate::crd::{GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
+use crate::events::notices;
+use crate::fetch::{self, ServerKey, fetch};
+use crate::metrics::{Kind, ReconcileResult, Verb};
+use crate::objects::{Objects, Prepared};
+use crate::observed::{Children, Component, Observed};
+use crate::refusal::Refusals;
+use crate::secrets::{DrawError, draw, draw_server_id};
+use crate::status::{Facts, Outcome, media_addresses, status};
+use crate::valid::{Tls, ValidServer};
+use crate::validate::validate;
+
+/// A look without any reason, for what no watch shows.
+const RESYNC: Duration = Duration::from_secs(3600);
+/// A look at what was refused: most causes are watched, foreign Secrets are not.
+const REFUSED_AGAIN: Duration = Duration::from_secs(10);
+/// A look at Secrets of others that the server uses, for renewed certificates.
+const NAMED_AGAIN: Duration = Duration::from_secs(300);
+/// How often build may run again because the cluster assigned something at once.
+const PASSES: usize = 3;
+/// Where probes come from, for people.
+const VANTAGE: &str = "the operator's pod";
+
+/// A reconcile that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// What the server names could not be read.
+    #[error("fetch")]
+    Fetch(#[source] fetch::Error),
+    /// No randomness.
+    #[error("draw an id or a token")]
+    Draw(#[source] DrawError),
+    /// Certificates or tokens could not be made.
+    #[error("provide certificates and tokens")]
+    Provide(#[source] MaterialError),
+    /// A child could not be written.
+    #[error("apply")]
+    Apply(#[source] apply::Error),
+    /// The server itself could not be written.
+    #[error("write {what}")]
+    WriteServer {
+        /// Its spec or its status.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: kube::Error,
+    },
+    /// The API server did not answer in time.
+    #[error("write {0}: no answer in time")]
+    Unanswered(&'static str),
+    /// A bug: the reconcile panicked.
+    #[error("the reconcile broke off")]
+    Crashed(#[source] JoinError),
+}
+
+impl Error {
+    /// The error and its causes in one line. What the API server answered is cut to its sentence.
+    pub(super) fn told(&self) -> String {
+        if let Self::Apply(error) = self
+            && let Some(status) = error.refusal()
+        {
+            return format!("{error}: {}", status.message);
+        }
+        let mut told = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            told = format!("{told}: {error}");
+            cause = error.source();
+        }
+        told
+    }
+}
+
+/// A reconcile that came to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    pub(super) result: ReconcileResult,
+    /// When to look again if nothing happens.
+    pub(super) again: Duration,
+}
+
+impl Done {
+    fn new(result: ReconcileResult, again: Duration) -> Self {
+        Self { result, again }
+    }
+}
+
+/// Brings the cluster to what `cached` asks for.
+pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result<Done, Error> {
+    let server = ctx.newest(cached);
+    let key = ServerKey::of(&server);
+    if server.metadata.deletion_timestamp.is_some() || is_paused(&server) {
+        ctx.prober.aim(&key, BTreeMap::new());
+        return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
+    }
+    let server = with_id(ctx, server).await?;
+    let mut pass = 1;
+    loop {
+        let observed = fetch(ctx, &server).await.map_err(Error::Fetch)?;
+        let valid = match validate(&observed, &ctx.defaults) {
+            Ok(valid) => valid,
+            Err(refusals) => return refuse(ctx, &observed, &refusals).await,
+        };
+        let brought = match Box::pin(bring(ctx, &key, &observed, valid)).await {
+            Ok(brought) => brought,
+            Err(Error::Apply(apply::Error::Gone)) => {
+                ctx.sweep.notify_one();
+                return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
+            }
+            Err(error) => return Err(error),
+        };
+        // What the API server assigns at once, a nodePort, lets build go on at once.
+        let assigned = brought.children.media_services != observed.children.media_services
+            || brought.children.web_service != observed.children.web_service;
+        if assigned && brought.refused.is_none() && pass < PASSES {
+            pass += 1;
+            continue;
+        }
+        return conclude(ctx, &key, &observed, brought).await;
+    }
+}
+
+/// What one pass over the road left.
+struct Brought {
+    valid: ValidServer,
+    turn: Turn,
+    children: Children,
+    /// When certificates are due.
+    due: SystemTime,
+    /// A child that the API server refuses for good, and what it says.
+    refused: Option<(apply::Error, String)>,
+}
+
+/// Build and apply.
+async fn bring(
+    ctx: &Context,
+    key: &ServerKey,
+    observed: &Observed,
+    mut valid: ValidServer,
+) -> Result<Brought, Error> {
+    let seen = &observed.children;
+    let turn = rollouts::take_turn(ctx, key, &observed.server, seen, &mut valid).await;
+    let sources = Sources {
+        own: &observed.own_secrets,
+        platform_tls: &observed.named_secrets.platform_tls,
+        operator_namespace: &ctx.namespace,
+    };
+    let random = draw().map_err(Error::Draw)?;
+    let material = Material::provide(&valid, &sources, random, now().into());
+    let material = material.map_err(Error::Provide)?;
+    let due = material.certificates.due;
+    let mut objects = build(&valid, &material);
+    keep_signaling_for_calls(&valid, seen, &mut objects);
+    let applied = Box::pin(apply(ctx, key, &valid.uid, objects)).await;
+    let refused = match applied {
+        Ok(_) => None,
+        Err(error) => match final_refusal(&error) {
+            Some(text) => Some((error, text)),
+            None => return Err(Error::Apply(error)),
+        },
+    };
+    Ok(Brought {
+        children: fetch::children(ctx, key),
+        valid,
+        turn,
+        due,
+        refused,
+    })
+}
+
+/// Reports, and says when to look again.
+async fn conclude(
+    ctx: &Context,
+    key: &ServerKey,
+    observed: &Observed,
+    brought: Brought,
+) -> Result<Done, Error> {
+    let Brought {
+        valid,
+        turn,
+        children,
+        due,
+        refused,
+    } = brought;
+    let probes = ctx.prober.aim(key, announced(&valid, &children));
+    let facts = Facts {
+        server: &observed.server,
+        outcome: match &refused {
+            Some((_, text)) => Outcome::ApplyFailed(&valid, text),
+            None => Outcome::Applied(&valid),
+        },
+        children: &children,
+        named_secrets: &observed.named_secrets,
+        probes: &probes,
+        vantage: VANTAGE,
+        held: turn == Turn::Held,
+    };
+    report(ctx, &observed.server, status(&facts, now())).await?;
+    rollouts::wake_next(ctx, &valid).await;
+    if let Some((error, _)) = refused {
+        return Err(Error::Apply(error));
+    }
+    let due = due.duration_since(now().into()).unwrap_or_default();
+    let named = &observed.named_secrets;
+    let uses_named = !named.tenant.is_empty() || !named.platform.is_empty();
+    let waits_for_named = valid.tls.secret_name(&valid.name).is_some_and(|name| {
+        matches!(valid.tls, Tls::Issuer { .. }) && !named.tenant.contains_key(&name)
+    });
+    let again = [
+        Some(RESYNC),
+        Some(due.max(Duration::from_secs(1))),
+        rollouts::deadline(ctx, key, &valid),
+        uses_named.then_some(NAMED_AGAIN),
+        waits_for_named.then_some(REFUSED_AGAIN),
+    ];
+    let again = again.into_iter().flatten().min().unwrap_or(RESYNC);
+    Ok(Done::new(ReconcileResult::Applied, again))
+}
+
+/// Changes nothing but the status: the last good state stays.
+async fn refuse(ctx: &Context, observed: &Observed, refusals: &Refusals) -> Result<Done, Error> {
+    let facts = Facts {
+        server: &observed.server,
+        outcome: Outcome::Refused(refusals),
+        children: &observed.children,
+        named_secrets: &observed.named_secrets,
+        probes: &BTreeMap::new(),
+        vantage: VANTAGE,
+        held: false,
+    };
+    report(ctx, &observed.server, status(&facts, now())).await?;
+    Ok(Done::new(ReconcileResult::Refused, REFUSED_AGAIN))
+}
+
+/// What to probe: the addresses of SFUs that run.
+fn announced(valid: &ValidServer, children: &Children) -> BTreeMap<i32, MediaAddress> {
+    let addresses = media_addresses(valid, children).into_iter();
+    let running = addresses.filter(|media| {
+        let sfu = children.sfus.get(&media.slot);
+        sfu.is_some_and(|sfu| sfu.ready > 0)
+    });
+    running
+        .filter_map(|media| {
+            let address = MediaAddress {
+                host: media.address?,
+                port: media.port?.try_into().ok()?,
+            };
+            Some((media.slot, address))
+        })
+        .collect()
+}
+
+/// What the API server says if it will say the same again: quota, admission, an invalid value.
+fn final_refusal(error: &apply::Error) -> Option<String> {
+    let status = error.refusal()?;
+    let is_final = matches!(status.code, 400 | 403 | 413 | 422);
+    let terminating = status.message.contains("because it is being terminated");
+    (is_final && !terminating)
+        .then(|| format!("{error}: {}.", status.message.trim_end_matches('.')))
+}
+
+/// A suspended server ends its calls first: as long as an SFU drains, signaling stays.
+fn keep_signaling_for_calls(valid: &ValidServer, seen: &Children, objects: &mut Objects<Prepared>) {
+    let draining = seen.pods.iter().any(|pod| pod.component == Component::Sfu);
+    let runs = seen.signaling.as_ref().is_some_and(|seen| seen.wanted > 0);
+    let signaling = objects.signaling.as_mut();
+    if valid.suspended
+        && draining
+        && runs
+        && let Some(spec) = signaling.and_then(|signaling| signaling.spec.as_mut())
+    {
+        spec.replicas = Some(valid.signaling_replicas);
+    }
+}
+
+fn is_paused(server: &GrytServer) -> bool {
+    let annotation = server.annotations().get(PAUSED_ANNOTATION);
+    annotation.is_some_and(|value| value == "true")
+}
+
+/// Writes `spec.serverId` once, before anything is named after it.
+async fn with_id(ctx: &Context, server: Arc<GrytServer>) -> Result<Arc<GrytServer>, Error> {
+    if server.spec.server_id.is_some() {
+        return Ok(server);
+    }
+    let id = draw_server_id().map_err(Error::Draw)?;
+    // The resourceVersion makes it a test: whoever was faster has written another id.
+    let patch = json!({
+        "metadata": {"resourceVersion": server.resource_version()},
+        "spec": {"serverId": id.as_str()},
+    });
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let (api, name, patch) = (
+        servers(ctx, &server),
+        server.name_any(),
+        Patch::Merge(&patch),
+    );
+    let written = timeout(WRITE_LIMIT, api.patch(&name, &params, &patch)).await;
+    ctx.metrics.wrote(Kind::GrytServer, Verb::Patch);
+    let written = Arc::new(answer("spec.serverId", written)?);
+    ctx.wrote(&written);
+    Ok(written)
+}
+
+/// Writes a status that differs from the one before, and tells what changed.
+async fn report(ctx: &Context, server: &GrytServer, status: GrytServerStatus) -> Result<(), Error> {
+    if server.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let news = notices(server.status.as_ref(), &status);
+    let patch = json!({
+        "apiVersion": GrytServer::api_version(&()),
+        "kind": GrytServer::kind(&()),
+        "metadata": {"uid": server.uid()},
+        "status": status,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let (api, name, patch) = (
+        servers(ctx, server),
+        server.name_any(),
+        Patch::Apply(&patch),
+    );
+    let written = timeout(WRITE_LIMIT, api.patch_status(&name, &params, &patch)).await;
+    ctx.metrics.wrote(Kind::GrytServerStatus, Verb::Apply);
+    let written = match answer("the status", written) {
+        Ok(written) => written,
+        // Deleted meanwhile, or another of this name by now: nobody is left to tell.
+        Err(Error::WriteServer {
+            source: kube::Error::Api(status),
+            ..
+        }) if matches!(status.code, 404 | 409) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    ctx.wrote(&Arc::new(written));
+    let about = server.object_ref(&());
+    for notice in news {
+        ctx.events.tell(&about, notice).await;
+    }
+    Ok(())
+}
+
+fn servers(ctx: &Context, server: &GrytServer) -> Api<GrytServer> {
+    let namespace = server.namespace().unwrap_or_default();
+    Api::namespaced(ctx.client.clone(), &namespace)
+}
+
+fn answer<T>(
+    what: &'static str,
+    answered: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>,
+) -> Result<T, Error> {
+    match answered {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(source)) => Err(Error::WriteServer { what, source }),
+        Err(_elapsed) => Err(Error::Unanswered(what)),
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::now()
+}

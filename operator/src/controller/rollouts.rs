@@ -1,0 +1,322 @@
+//! Holds a server back on the image that it runs until the rollout of its class lets it go on.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource as _;
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::crd::GrytServer;
+use crate::events::Notice;
+use crate::fetch::ServerKey;
+use crate::fetch::seen::Seen;
+use crate::names::ServerName;
+use crate::objects::Child;
+use crate::observed::{Children, DeploymentSeen};
+use crate::rollout::{Limits, Member, Plan, Stage, plan};
+use crate::valid::{ValidImages, ValidServer};
+
+/// When servers were told to take a new image, and who waits for that.
+#[derive(Debug, Default)]
+pub(crate) struct Rollouts {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    started: HashMap<ServerKey, Start>,
+    /// By class: who was held back, for waking them. Bounded by the servers that exist.
+    held: HashMap<Option<String>, BTreeSet<ServerKey>>,
+    /// By class: the images whose rollout was stopped and told about.
+    stopped: HashMap<Option<String>, String>,
+}
+
+#[derive(Debug)]
+struct Start {
+    at: Instant,
+    images: String,
+    /// One that did not serve before proves nothing against the image.
+    was_ready: bool,
+}
+
+impl Rollouts {
+    pub(crate) fn forget(&self, key: &ServerKey) {
+        let mut inner = self.lock();
+        inner.started.remove(key);
+        for held in inner.held.values_mut() {
+            held.remove(key);
+        }
+    }
+
+    fn start(&self, key: &ServerKey, class: &Option<String>, start: Start) {
+        let mut inner = self.lock();
+        inner.started.insert(key.clone(), start);
+        if let Some(held) = inner.held.get_mut(class) {
+            held.remove(key);
+        }
+    }
+
+    fn hold(&self, key: &ServerKey, class: &Option<String>) {
+        let mut inner = self.lock();
+        inner
+            .held
+            .entry(class.clone())
+            .or_default()
+            .insert(key.clone());
+    }
+
+    /// Notes that the rollout of these images is stopped. Returns whether that is news.
+    fn stop(&self, valid: &ValidServer) -> bool {
+        let images = mark(&valid.images);
+        let mut inner = self.lock();
+        inner
+            .stopped
+            .insert(valid.class.name.clone(), images.clone())
+            != Some(images)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a server was held back, and how often to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It runs, or may run, what its class says.
+    Free,
+    /// It stays on what it runs until it is woken.
+    Held,
+}
+
+/// Lets `server` take its class's images, or puts those that it runs in their place.
+pub(super) async fn take_turn(
+    ctx: &Context,
+    key: &ServerKey,
+    server: &GrytServer,
+    children: &Children,
+    valid: &mut ValidServer,
+) -> Turn {
+    let running = running(server, children, valid);
+    if running
+        .as_ref()
+        .is_none_or(|running| is_same(running, &valid.images))
+        || valid.suspended
+    {
+        release(ctx, key, valid);
+        return Turn::Free;
+    }
+    let Some(running) = running else {
+        return Turn::Free;
+    };
+    let plan = plan_class(ctx, valid);
+    if plan.start.contains(key) {
+        let start = Start {
+            at: Instant::now(),
+            images: mark(&valid.images),
+            was_ready: is_serving(children),
+        };
+        ctx.rollouts.start(key, &valid.class.name, start);
+        // The same version in another image is an edit by hand that is being taken back.
+        if running.version != valid.images.version {
+            let message = format!(
+                "Takes version {} in the place of {}; its SFU ends when its calls have, or after the drain timeout.",
+                valid.images.version, running.version
+            );
+            let about = server.object_ref(&());
+            tell(ctx, &about, false, "RollingOut", message).await;
+        }
+        return Turn::Free;
+    }
+    ctx.rollouts.hold(key, &valid.class.name);
+    tell_if_stopped(ctx, &plan, valid).await;
+    valid.images = running;
+    Turn::Held
+}
+
+/// After a reconcile: wakes whoever may go on because this server has come through.
+pub(super) async fn wake_next(ctx: &Context, valid: &ValidServer) {
+    let waits = {
+        let inner = ctx.rollouts.lock();
+        let held = inner.held.get(&valid.class.name);
+        held.is_some_and(|held| !held.is_empty())
+    };
+    if waits {
+        let plan = plan_class(ctx, valid);
+        tell_if_stopped(ctx, &plan, valid).await;
+        ctx.queue.send(plan.start).await;
+    }
+}
+
+/// Time until a server in flight is overdue, if one is.
+pub(super) fn deadline(ctx: &Context, key: &ServerKey, valid: &ValidServer) -> Option<Duration> {
+    let inner = ctx.rollouts.lock();
+    let start = inner.started.get(key)?;
+    let left = (start.at + limits(valid).ready_deadline).saturating_duration_since(Instant::now());
+    (!left.is_zero()).then_some(left)
+}
+
+fn release(ctx: &Context, key: &ServerKey, valid: &ValidServer) {
+    let mut inner = ctx.rollouts.lock();
+    if let Some(held) = inner.held.get_mut(&valid.class.name) {
+        held.remove(key);
+    }
+}
+
+/// Plans for all servers that the class of `valid` serves.
+fn plan_class(ctx: &Context, valid: &ValidServer) -> Plan {
+    let now = Instant::now();
+    let servers = ctx.servers.state();
+    let of_class = servers.iter().filter(|server| {
+        let pinned = server
+            .status
+            .as_ref()
+            .and_then(|status| status.class_name.as_ref());
+        let class = server.spec.class_name.as_ref().or(pinned);
+        class == valid.class.name.as_ref() && server.metadata.deletion_timestamp.is_none()
+    });
+    let images = mark(&valid.images);
+    let limits = limits(valid);
+    let mut inner = ctx.rollouts.lock();
+    let members: Vec<Member> = of_class
+        .filter_map(|server| {
+            let key = ServerKey::of(server);
+            let (signaling, sfu) = deployments(ctx, &key)?;
+            let serves = is_rolled_out(&signaling) && is_rolled_out(&sfu);
+            let current = signaling.image.as_deref() == Some(&*valid.images.signaling)
+                && sfu.image.as_deref() == Some(&*valid.images.sfu);
+            let stage = if server.spec.suspend || (current && serves) {
+                inner.started.remove(&key);
+                Stage::Done
+            } else if current {
+                let fresh = || Start {
+                    at: now,
+                    images: images.clone(),
+                    was_ready: true,
+                };
+                let start = inner.started.entry(key.clone()).or_insert_with(fresh);
+                if start.images != images {
+                    *start = fresh();
+                }
+                // One that never served takes its time, but is no evidence.
+                let had_its_time = now.duration_since(start.at) > limits.ready_deadline;
+                if had_its_time && !start.was_ready {
+                    Stage::Done
+                } else {
+                    let since = start.at.into_std();
+                    Stage::InFlight { since }
+                }
+            } else {
+                Stage::Waiting { ready: serves }
+            };
+            let calls = None;
+            Some(Member { key, stage, calls })
+        })
+        .collect();
+    drop(inner);
+    plan(&members, limits, now.into_std())
+}
+
+fn limits(valid: &ValidServer) -> Limits {
+    let rollout = &valid.class.spec.rollout;
+    Limits {
+        max_concurrent: usize::try_from(rollout.max_concurrent).unwrap_or(1),
+        ready_deadline: Duration::from_secs(
+            u64::try_from(rollout.ready_deadline_seconds).unwrap_or(300),
+        ),
+    }
+}
+
+fn deployments(ctx: &Context, key: &ServerKey) -> Option<(DeploymentSeen, DeploymentSeen)> {
+    let name: ServerName = key.name.parse().ok()?;
+    let find = |name: &str| {
+        let live = ctx.live.one(key, Child::Deployment, name)?;
+        if let Seen::Deployment(seen) = &live.seen {
+            Some(seen.clone())
+        } else {
+            None
+        }
+    };
+    Some((find(&name.signaling())?, find(&name.sfu_slot(0))?))
+}
+
+/// The images that the server's Deployments name, if it has both.
+fn running(server: &GrytServer, children: &Children, valid: &ValidServer) -> Option<ValidImages> {
+    let signaling = children.signaling.as_ref()?.image.clone()?;
+    let sfu = children.sfus.values().next()?.image.clone()?;
+    let status = server.status.as_ref();
+    let version = status.and_then(|status| status.version.clone());
+    Some(ValidImages {
+        signaling,
+        sfu,
+        pull_policy: valid.images.pull_policy,
+        version: version.unwrap_or_else(|| valid.images.version.clone()),
+    })
+}
+
+fn is_same(one: &ValidImages, other: &ValidImages) -> bool {
+    one.signaling == other.signaling && one.sfu == other.sfu
+}
+
+fn mark(images: &ValidImages) -> String {
+    format!("{} {}", images.signaling, images.sfu)
+}
+
+fn is_serving(children: &Children) -> bool {
+    children.signaling.as_ref().is_some_and(is_rolled_out)
+        && children.sfus.values().all(is_rolled_out)
+}
+
+fn is_rolled_out(seen: &DeploymentSeen) -> bool {
+    seen.observed_generation >= seen.generation
+        && seen.wanted > 0
+        && seen.updated == seen.wanted
+        && seen.replicas == seen.wanted
+        && seen.available == seen.wanted
+}
+
+/// Tells once for each image whose rollout is stopped.
+async fn tell_if_stopped(ctx: &Context, plan: &Plan, valid: &ValidServer) {
+    if plan.overdue.is_empty() || plan.waiting == 0 || !ctx.rollouts.stop(valid) {
+        return;
+    }
+    let late: Vec<String> = plan
+        .overdue
+        .iter()
+        .take(5)
+        .map(|key| format!("{}/{}", key.namespace, key.name))
+        .collect();
+    let message = format!(
+        "Stopped the rollout of version {} with {} servers to go: not ready in time: {}.",
+        valid.images.version,
+        plan.waiting,
+        late.join(", ")
+    );
+    tracing::warn!(class = valid.class.name, message, "rollout stopped");
+    let classes = ctx.classes.state();
+    let class = classes
+        .iter()
+        .find(|class| class.metadata.name == valid.class.name);
+    if let Some(class) = class {
+        let about = class.object_ref(&());
+        tell(ctx, &about, true, "RolloutStopped", message).await;
+    }
+}
+
+async fn tell(
+    ctx: &Context,
+    about: &ObjectReference,
+    warning: bool,
+    reason: &str,
+    message: String,
+) {
+    let notice = Notice {
+        warning,
+        reason: reason.to_owned(),
+        message,
+    };
+    ctx.events.tell(about, notice).await;
+}

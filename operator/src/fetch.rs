@@ -1,0 +1,214 @@
+//! First step of the reconcile road: what the cluster holds about one server. Reads the caches
+//! that the watches fill, and asks the API server only for Secrets of others.
+
+pub(crate) mod live;
+pub(crate) mod named;
+pub(crate) mod seen;
+pub(crate) mod surroundings;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+
+use crate::claims;
+use crate::context::Context;
+use crate::crd::{GrytServer, GrytServerClass, TlsSource};
+use crate::names::ServerName;
+use crate::objects::Child;
+use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, SecretContents};
+
+pub use live::ServerKey;
+use seen::Seen;
+
+/// A Secret of others could not be asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("read the Secret \"{name}\" in \"{namespace}\"")]
+pub struct Error {
+    namespace: String,
+    name: String,
+    #[source]
+    source: kube::Error,
+}
+
+impl ServerKey {
+    /// The key of a server that the cluster holds.
+    #[must_use]
+    pub fn of(server: &GrytServer) -> Self {
+        Self {
+            namespace: server.namespace().unwrap_or_default(),
+            name: server.name_any(),
+        }
+    }
+}
+
+/// Collects everything about `server`.
+pub(crate) async fn fetch(ctx: &Context, server: &Arc<GrytServer>) -> Result<Observed, Error> {
+    let key = ServerKey::of(server);
+    let classes = ctx.classes.state();
+    let named_secrets = named_secrets(ctx, &key, server, &classes).await?;
+    let (_, nodes) = ctx.surroundings.of(&key);
+    let servers = ctx.servers.state();
+    Ok(Observed {
+        claims: claims::of_others(server, &servers),
+        classes,
+        cluster: ctx.surroundings.cluster(),
+        named_secrets,
+        own_secrets: own_secrets(ctx, &key, server),
+        children: children(ctx, &key),
+        nodes,
+        server: Arc::clone(server),
+    })
+}
+
+/// The children as the caches have them, our last writes included.
+pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
+    let (pods, _) = ctx.surroundings.of(key);
+    let mut children = Children {
+        pods,
+        ..Children::default()
+    };
+    let Ok(server) = key.name.parse::<ServerName>() else {
+        return children;
+    };
+    let slot = |name: &str, media: bool| -> Option<i32> {
+        let rest = name
+            .strip_prefix(server.sfu().as_str())?
+            .strip_prefix('-')?;
+        let number = if media {
+            rest.strip_suffix("-media")?
+        } else {
+            rest
+        };
+        number.parse().ok()
+    };
+    for ((kind, name), live) in ctx.live.of(key) {
+        match (kind, &live.seen) {
+            (Child::Deployment, Seen::Deployment(seen)) => {
+                if name == server.signaling() {
+                    children.signaling = Some(seen.clone());
+                } else if let Some(slot) = slot(&name, false) {
+                    children.sfus.insert(slot, seen.clone());
+                }
+            }
+            (Child::Service, Seen::Service(seen)) => {
+                if name == server.signaling() {
+                    children.web_service = Some(seen.clone());
+                } else if let Some(slot) = slot(&name, true) {
+                    children.media_services.insert(slot, seen.clone());
+                }
+            }
+            (Child::PersistentVolumeClaim, Seen::Volume(seen)) if name == server.data() => {
+                children.volume = Some(seen.clone());
+            }
+            (Child::HttpRoute, Seen::Route(seen)) if name == server.web() => {
+                children.route = Some(seen.clone());
+            }
+            (_, _) => {}
+        }
+    }
+    children
+}
+
+/// The name of the Secret that holds a server's CA.
+pub(crate) fn authority_name(server_id: &str) -> String {
+    format!("ca-{server_id}")
+}
+
+fn own_secrets(ctx: &Context, key: &ServerKey, server: &GrytServer) -> OwnSecrets {
+    let Ok(name) = key.name.parse::<ServerName>() else {
+        return OwnSecrets::default();
+    };
+    let find = |name: &str| -> Option<SecretContents> {
+        match &ctx.live.one(key, Child::Secret, name)?.seen {
+            Seen::Secret(contents) => Some(contents.clone()),
+            Seen::Nothing
+            | Seen::Deployment(_)
+            | Seen::Service(_)
+            | Seen::Volume(_)
+            | Seen::Route(_) => None,
+        }
+    };
+    let id = server.spec.server_id.as_deref();
+    OwnSecrets {
+        authority: id.and_then(|id| find(&authority_name(id))),
+        signaling_tls: find(&name.signaling_tls()),
+        sfu_tls: find(&name.sfu_tls()),
+        web_tls: find(&name.web_tls()),
+        owner: find(&name.owner()),
+    }
+}
+
+async fn named_secrets(
+    ctx: &Context,
+    key: &ServerKey,
+    server: &GrytServer,
+    classes: &[Arc<GrytServerClass>],
+) -> Result<NamedSecrets, Error> {
+    let candidates = || {
+        let pinned = server
+            .status
+            .as_ref()
+            .and_then(|status| status.class_name.as_deref());
+        let named = server.spec.class_name.as_deref().or(pinned);
+        let serves = move |class: &&Arc<GrytServerClass>| {
+            named.map_or(class.spec.default, |name| class.name_any() == name)
+        };
+        classes.iter().filter(serves)
+    };
+    let secret_of = |source: Option<&TlsSource>| source.and_then(|tls| tls.secret_name.clone());
+
+    let mut tenant: BTreeSet<String> = server
+        .spec
+        .template
+        .image_pull_secrets
+        .iter()
+        .map(|secret| secret.name.clone())
+        .collect();
+    tenant.extend(secret_of(server.spec.tls.as_ref()));
+    let issued = server
+        .spec
+        .tls
+        .iter()
+        .chain(candidates().filter_map(|class| class.spec.tls.as_ref()));
+    if issued.clone().any(|source| source.issuer_ref.is_some())
+        && let Ok(name) = key.name.parse::<ServerName>()
+    {
+        tenant.insert(name.web_tls());
+    }
+    let certificates: BTreeSet<String> = candidates()
+        .filter_map(|class| secret_of(class.spec.tls.as_ref()))
+        .collect();
+    let turn = candidates().flat_map(|class| &class.spec.turn);
+    let turn: BTreeSet<String> = turn.map(|turn| turn.secret_ref.name.clone()).collect();
+
+    let mut secrets = NamedSecrets::default();
+    for name in tenant {
+        if let Some(found) = find(ctx, &key.namespace, &name).await? {
+            secrets.tenant.insert(name, found.seen());
+        }
+    }
+    for name in certificates.union(&turn) {
+        if let Some(found) = find(ctx, ctx.namespace.as_str(), name).await? {
+            secrets.platform.insert(name.clone(), found.seen());
+            if certificates.contains(name) {
+                let contents = found.contents.clone();
+                secrets.platform_tls.insert(name.clone(), contents);
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+async fn find(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Arc<named::Named>>, Error> {
+    let found = ctx.named.find(namespace, name).await;
+    found.map_err(|source| Error {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        source,
+    })
+}

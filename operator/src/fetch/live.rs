@@ -1,0 +1,301 @@
+//! The children of all servers as the cluster has them, in as little memory as a decision needs.
+//!
+//! Filled by one watch per kind and by the answers to our own writes, whichever is newer, so that
+//! a reconcile right after a write sees what it wrote. The body of an object is kept only until it
+//! was compared once; from then on a fingerprint tells whether somebody changed it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::seen::{self, Seen};
+use crate::apply::compare::APPLIED_ANNOTATION;
+use crate::objects::Child;
+
+/// On a CA, which lives in another namespace than its server.
+pub(crate) const SERVER_NAMESPACE_LABEL: &str = "gryt.chat/server-namespace";
+
+/// A GrytServer by namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerKey {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One object that belongs to a server, by kind and name.
+pub(crate) type ChildKey = (Child, String);
+
+/// One object as the cluster has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) uid: String,
+    /// Numbers that grow with every change of a kind, as the API promises since 1.35 and every
+    /// API server has kept before.
+    pub(crate) version: u64,
+    /// The UIDs of the GrytServers that own it.
+    pub(crate) owners: Vec<String>,
+    /// Deleted, but something holds it.
+    pub(crate) terminating: bool,
+    /// The digest that our last apply left in it.
+    pub(crate) digest: Option<String>,
+    pub(crate) seen: Seen,
+    /// It says itself whose it is, because it lives in the operator's namespace.
+    apart: bool,
+    pub(crate) fingerprint: Fingerprint,
+    /// As JSON; `None` once this fingerprint was found to be what is wanted.
+    body: Option<Box<str>>,
+}
+
+/// Stands for everything in a live object that does not change by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+#[derive(Debug)]
+struct Entry {
+    live: Arc<Live>,
+    /// The digest that was wanted when this fingerprint was found good.
+    confirmed: Option<(String, Fingerprint)>,
+    /// During which listing of its kind it was heard of last.
+    epoch: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    servers: HashMap<ServerKey, BTreeMap<ChildKey, Entry>>,
+    /// How many listings of each kind have begun.
+    epochs: HashMap<Child, u64>,
+}
+
+/// All of them. Bounded by what the cluster holds with the operator's label.
+#[derive(Debug, Default)]
+pub(crate) struct LiveObjects {
+    inner: RwLock<Inner>,
+}
+
+/// What to do about one wanted object.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// It is there and as wanted.
+    Holds,
+    /// It is not there.
+    Missing,
+    /// Something is to be written, or the body has to be compared first.
+    Differs,
+    /// Compare this body; if it holds, say so by [`LiveObjects::confirm`].
+    Compare(Box<str>, Fingerprint),
+    /// It is going away; nothing can be written until it is gone.
+    Terminating,
+}
+
+impl LiveObjects {
+    /// Takes what a watch or an answer brought. Returns whether it was news.
+    pub(crate) fn put(&self, key: ServerKey, kind: Child, name: String, mut live: Live) -> bool {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let epoch = *inner.epochs.entry(kind).or_default();
+        let children = inner.servers.entry(key).or_default();
+        let Some(entry) = children.get_mut(&(kind, name.clone())) else {
+            let entry = Entry {
+                live: Arc::new(live),
+                confirmed: None,
+                epoch,
+            };
+            children.insert((kind, name), entry);
+            return true;
+        };
+        entry.epoch = epoch;
+        if entry.live.uid == live.uid && live.version <= entry.live.version {
+            return false;
+        }
+        let good = entry
+            .confirmed
+            .as_ref()
+            .map(|(_, fingerprint)| *fingerprint);
+        if good == Some(live.fingerprint) {
+            live.body = None;
+        }
+        entry.live = Arc::new(live);
+        true
+    }
+
+    /// Forgets what is gone. An older incarnation's end does not touch a newer one.
+    pub(crate) fn remove(&self, key: &ServerKey, kind: Child, name: &str, uid: &str) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(children) = inner.servers.get_mut(key) else {
+            return;
+        };
+        let child = (kind, name.to_owned());
+        if children
+            .get(&child)
+            .is_some_and(|entry| entry.live.uid == uid)
+        {
+            children.remove(&child);
+        }
+        if children.is_empty() {
+            inner.servers.remove(key);
+        }
+    }
+
+    /// A new listing of `kind` begins; what is not heard of until its end is gone.
+    pub(crate) fn begin_listing(&self, kind: Child) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        *inner.epochs.entry(kind).or_default() += 1;
+    }
+
+    /// Forgets what neither the listing nor an answer to a write of ours named since it began.
+    /// Returns whose children are gone.
+    pub(crate) fn end_listing(&self, kind: Child) -> HashSet<ServerKey> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let Inner { servers, epochs } = &mut *inner;
+        let epoch = *epochs.entry(kind).or_default();
+        let mut lost = HashSet::new();
+        servers.retain(|key, children| {
+            let before = children.len();
+            children.retain(|(child, _), entry| *child != kind || entry.epoch >= epoch);
+            if children.len() < before {
+                lost.insert(key.clone());
+            }
+            !children.is_empty()
+        });
+        lost
+    }
+
+    /// Everything that belongs to one server.
+    pub(crate) fn of(&self, key: &ServerKey) -> BTreeMap<ChildKey, Arc<Live>> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let children = inner.servers.get(key).into_iter().flatten();
+        children
+            .map(|(child, entry)| (child.clone(), Arc::clone(&entry.live)))
+            .collect()
+    }
+
+    /// One object.
+    pub(crate) fn one(&self, key: &ServerKey, kind: Child, name: &str) -> Option<Arc<Live>> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let children = inner.servers.get(key)?;
+        let entry = children.get(&(kind, name.to_owned()))?;
+        Some(Arc::clone(&entry.live))
+    }
+
+    /// The CA Secrets: whose, name and UID. Only they live apart from their server.
+    pub(crate) fn authorities(&self) -> Vec<(ServerKey, String, String)> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let mut authorities = Vec::new();
+        for (key, children) in &inner.servers {
+            let secrets = children.iter().filter(|((kind, name), entry)| {
+                *kind == Child::Secret && name.starts_with("ca-") && entry.live.apart
+            });
+            authorities.extend(
+                secrets
+                    .map(|((_, name), entry)| (key.clone(), name.clone(), entry.live.uid.clone())),
+            );
+        }
+        authorities
+    }
+
+    /// Whether the live object is what `digest` stands for, as far as that is known.
+    pub(crate) fn judge(
+        &self,
+        key: &ServerKey,
+        kind: Child,
+        name: &str,
+        digest: &str,
+    ) -> Judgement {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let children = inner.servers.get(key);
+        let Some(entry) = children.and_then(|all| all.get(&(kind, name.to_owned()))) else {
+            return Judgement::Missing;
+        };
+        if entry.live.terminating {
+            return Judgement::Terminating;
+        }
+        if let Some((wanted, fingerprint)) = &entry.confirmed
+            && wanted == digest
+            && *fingerprint == entry.live.fingerprint
+        {
+            return Judgement::Holds;
+        }
+        if entry.live.digest.as_deref() != Some(digest) {
+            return Judgement::Differs;
+        }
+        match &entry.live.body {
+            Some(body) => Judgement::Compare(body.clone(), entry.live.fingerprint),
+            None => Judgement::Differs,
+        }
+    }
+
+    /// The object with this fingerprint is what `digest` stands for. Frees its body.
+    pub(crate) fn confirm(
+        &self,
+        key: &ServerKey,
+        (kind, name): (Child, &str),
+        digest: &str,
+        fingerprint: Fingerprint,
+    ) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let children = inner.servers.get_mut(key);
+        let Some(entry) = children.and_then(|all| all.get_mut(&(kind, name.to_owned()))) else {
+            return;
+        };
+        entry.confirmed = Some((digest.to_owned(), fingerprint));
+        if entry.live.body.is_some() && entry.live.fingerprint == fingerprint {
+            let mut live = Live::clone(&entry.live);
+            live.body = None;
+            entry.live = Arc::new(live);
+        }
+    }
+}
+
+/// Reads an object as a watch or an answer to a write brought it.
+pub(crate) fn read(kind: Child, mut object: DynamicObject) -> Live {
+    let version = object.resource_version().and_then(|text| text.parse().ok());
+    let annotations = object.metadata.annotations.as_ref();
+    let digest = annotations.and_then(|all| all.get(APPLIED_ANNOTATION).cloned());
+    let owners = object.owner_references().iter();
+    let owners = owners
+        .filter(|owner| owner.kind == "GrytServer")
+        .map(|owner| owner.uid.clone())
+        .collect();
+    let live = Live {
+        uid: object.uid().unwrap_or_default(),
+        version: version.unwrap_or(u64::MAX),
+        owners,
+        terminating: object.metadata.deletion_timestamp.is_some(),
+        digest,
+        seen: seen::read(kind, &object),
+        apart: object.labels().contains_key(SERVER_NAMESPACE_LABEL)
+            && object.owner_references().is_empty(),
+        fingerprint: Fingerprint(0),
+        body: None,
+    };
+    let body = steady_part(&mut object);
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    Live {
+        fingerprint: Fingerprint(hasher.finish()),
+        body: Some(body.into_boxed_str()),
+        ..live
+    }
+}
+
+/// Without what the cluster writes into every object as time goes by.
+fn steady_part(object: &mut DynamicObject) -> String {
+    let metadata = &mut object.metadata;
+    metadata.managed_fields = None;
+    metadata.resource_version = None;
+    metadata.generation = None;
+    metadata.creation_timestamp = None;
+    if let Value::Object(data) = &mut object.data {
+        data.remove("status");
+    }
+    // Maps of JSON are sorted, and an object that came from JSON turns into JSON again.
+    serde_json::to_string(object).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+use serde_json::json;
+
+use super::*;
+
+const NAME: &str = "chat-sfu-0";
+const KIND: Child = Child::Deployment;
+
+fn key() -> ServerKey {
+    ServerKey {
+        namespace: "team".to_owned(),
+        name: "chat".to_owned(),
+    }
+}
+
+fn deployment(uid: &str, version: u64, replicas: i32) -> Live {
+    let object = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": NAME,
+            "namespace": "team",
+            "uid": uid,
+            "resourceVersion": version.to_string(),
+            "generation": version,
+            "annotations": {"gryt.chat/applied": "wanted"},
+            "managedFields": [{"manager": version.to_string()}],
+        },
+        "spec": {"replicas": replicas},
+        "status": {"readyReplicas": version},
+    });
+    read(KIND, serde_json::from_value(object).unwrap())
+}
+
+fn put(objects: &LiveObjects, live: Live) -> bool {
+    objects.put(key(), KIND, NAME.to_owned(), live)
+}
+
+fn judge(objects: &LiveObjects, digest: &str) -> Judgement {
+    objects.judge(&key(), KIND, NAME, digest)
+}
+
+fn confirm(objects: &LiveObjects, live: &Live) {
+    objects.confirm(&key(), (KIND, NAME), "wanted", live.fingerprint);
+}
+
+#[test]
+fn status_of_a_confirmed_object_changes_nothing_and_an_edit_is_compared() {
+    let objects = LiveObjects::default();
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Missing));
+    let live = deployment("1", 1, 1);
+    put(&objects, live.clone());
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
+    confirm(&objects, &live);
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+
+    assert!(put(&objects, deployment("1", 2, 1)), "a status is news");
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+    assert!(matches!(judge(&objects, "other"), Judgement::Differs));
+
+    put(&objects, deployment("1", 3, 5));
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
+    put(&objects, deployment("1", 4, 1));
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+}
+
+#[test]
+fn an_edit_that_comes_while_another_is_confirmed_is_not_confirmed_with_it() {
+    let objects = LiveObjects::default();
+    let written = deployment("1", 1, 1);
+    put(&objects, written.clone());
+    put(&objects, deployment("1", 2, 5));
+    confirm(&objects, &written);
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
+}
+
+#[test]
+fn old_news_does_not_hide_what_we_wrote() {
+    let objects = LiveObjects::default();
+    let written = deployment("1", 7, 2);
+    put(&objects, written.clone());
+    confirm(&objects, &written);
+    assert!(!put(&objects, deployment("1", 5, 1)));
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+
+    objects.remove(&key(), KIND, NAME, "0");
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+    objects.remove(&key(), KIND, NAME, "1");
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Missing));
+    assert!(objects.of(&key()).is_empty());
+}
+
+#[test]
+fn a_listing_forgets_what_it_does_not_name_except_our_own_writes() {
+    let objects = LiveObjects::default();
+    put(&objects, deployment("1", 1, 1));
+    objects.begin_listing(KIND);
+    assert_eq!(objects.end_listing(KIND), HashSet::from([key()]));
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Missing));
+
+    put(&objects, deployment("2", 2, 1));
+    objects.begin_listing(KIND);
+    put(&objects, deployment("2", 2, 1));
+    assert!(objects.end_listing(KIND).is_empty());
+
+    objects.begin_listing(KIND);
+    put(&objects, deployment("3", 3, 1));
+    assert!(objects.end_listing(KIND).is_empty());
+    assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
+}

@@ -1,0 +1,240 @@
+//! What surrounds the servers: pods, nodes, Ingress classes and the APIs that others installed.
+//! Filled by watches, read by fetch.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::ResourceExt as _;
+
+use super::live::ServerKey;
+use crate::observed::{Cluster, Component, NodeSeen, PodSeen, PodTrouble};
+
+const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
+const SLOT_LABEL: &str = "gryt.chat/slot";
+const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
+
+#[derive(Debug)]
+struct PodEntry {
+    uid: String,
+    epoch: u64,
+    seen: PodSeen,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    pods: HashMap<ServerKey, BTreeMap<String, PodEntry>>,
+    pods_epoch: u64,
+    nodes: BTreeMap<String, NodeSeen>,
+    /// Name and whether it is the default.
+    ingress_classes: BTreeMap<String, bool>,
+    gateway_api: bool,
+    cert_manager: bool,
+}
+
+/// All of it. Bounded by what the cluster holds.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    inner: RwLock<Inner>,
+}
+
+/// An API that comes with a CRD of somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForeignApi {
+    GatewayApi,
+    CertManager,
+}
+
+impl Surroundings {
+    fn write<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        change(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Inner) -> T) -> T {
+        look(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a pod. Returns whether something that counts has changed.
+    pub(crate) fn put_pod(&self, key: ServerKey, pod: &Pod) -> bool {
+        let (name, uid, seen) = (pod.name_any(), pod.uid().unwrap_or_default(), read_pod(pod));
+        self.write(|inner| {
+            let epoch = inner.pods_epoch;
+            let pods = inner.pods.entry(key).or_default();
+            let same = pods.get(&name).is_some_and(|entry| entry.seen == seen);
+            pods.insert(name, PodEntry { uid, epoch, seen });
+            !same
+        })
+    }
+
+    pub(crate) fn remove_pod(&self, key: &ServerKey, pod: &Pod) {
+        self.write(|inner| {
+            let Some(pods) = inner.pods.get_mut(key) else {
+                return;
+            };
+            let name = pod.name_any();
+            if pods.get(&name).map(|entry| &entry.uid) == pod.metadata.uid.as_ref() {
+                pods.remove(&name);
+            }
+            if pods.is_empty() {
+                inner.pods.remove(key);
+            }
+        });
+    }
+
+    pub(crate) fn begin_pods(&self) {
+        self.write(|inner| inner.pods_epoch += 1);
+    }
+
+    /// Forgets pods that the listing did not name. Returns whose they were.
+    pub(crate) fn end_pods(&self) -> HashSet<ServerKey> {
+        self.write(|inner| {
+            let epoch = inner.pods_epoch;
+            let mut lost = HashSet::new();
+            inner.pods.retain(|key, pods| {
+                let before = pods.len();
+                pods.retain(|_, entry| entry.epoch >= epoch);
+                if pods.len() < before {
+                    lost.insert(key.clone());
+                }
+                !pods.is_empty()
+            });
+            lost
+        })
+    }
+
+    /// Takes a node, or its end. Returns whose SFUs run there, if its addresses have changed.
+    pub(crate) fn put_node(&self, name: String, node: Option<&Node>) -> Vec<ServerKey> {
+        let seen = node.map(read_node);
+        self.write(|inner| {
+            if inner.nodes.get(&name) == seen.as_ref() {
+                return Vec::new();
+            }
+            let on_it = |pod: &PodEntry| pod.seen.node.as_deref() == Some(name.as_str());
+            let servers = inner.pods.iter();
+            let servers = servers
+                .filter(|(_, pods)| pods.values().any(on_it))
+                .map(|(key, _)| key.clone())
+                .collect();
+            match seen {
+                Some(seen) => inner.nodes.insert(name, seen),
+                None => inner.nodes.remove(&name),
+            };
+            servers
+        })
+    }
+
+    /// Takes an IngressClass, or its end. Returns whether that changes anything.
+    pub(crate) fn put_ingress_class(&self, name: String, class: Option<&IngressClass>) -> bool {
+        let default = class.map(|class| {
+            let annotation = class.annotations().get(DEFAULT_CLASS_ANNOTATION);
+            annotation.map(String::as_str) == Some("true")
+        });
+        self.write(|inner| match default {
+            Some(default) => inner.ingress_classes.insert(name, default) != Some(default),
+            None => inner.ingress_classes.remove(&name).is_some(),
+        })
+    }
+
+    /// Notes whether an API is served. Returns whether that is news.
+    pub(crate) fn set_served(&self, api: ForeignApi, served: bool) -> bool {
+        self.write(|inner| {
+            let known = match api {
+                ForeignApi::GatewayApi => &mut inner.gateway_api,
+                ForeignApi::CertManager => &mut inner.cert_manager,
+            };
+            std::mem::replace(known, served) != served
+        })
+    }
+
+    pub(crate) fn cluster(&self) -> Cluster {
+        self.read(|inner| {
+            let mut defaults = inner
+                .ingress_classes
+                .iter()
+                .filter(|(_, default)| **default);
+            Cluster {
+                gateway_api: inner.gateway_api,
+                cert_manager: inner.cert_manager,
+                ingress_classes: inner.ingress_classes.keys().cloned().collect(),
+                default_ingress_class: defaults.next().map(|(name, _)| name.clone()),
+            }
+        })
+    }
+
+    /// The pods of one server and the nodes on which its SFUs run.
+    pub(crate) fn of(&self, key: &ServerKey) -> (Vec<PodSeen>, BTreeMap<String, NodeSeen>) {
+        self.read(|inner| {
+            let pods = inner.pods.get(key).into_iter().flat_map(BTreeMap::values);
+            let pods: Vec<PodSeen> = pods.map(|entry| entry.seen.clone()).collect();
+            let nodes = pods
+                .iter()
+                .filter(|pod| pod.component == Component::Sfu)
+                .filter_map(|pod| pod.node.as_ref())
+                .filter_map(|name| Some((name.clone(), inner.nodes.get(name)?.clone())));
+            let nodes = nodes.collect();
+            (pods, nodes)
+        })
+    }
+}
+
+fn read_pod(pod: &Pod) -> PodSeen {
+    let label = |name| pod.labels().get(name).map(String::as_str);
+    let status = pod.status.as_ref();
+    let ready = status
+        .and_then(|status| status.conditions.as_ref())
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    PodSeen {
+        name: pod.name_any(),
+        component: match label(COMPONENT_LABEL) {
+            Some("sfu") => Component::Sfu,
+            Some(_) | None => Component::Signaling,
+        },
+        slot: label(SLOT_LABEL).and_then(|slot| slot.parse().ok()),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        host_ip: status
+            .and_then(|status| status.host_ip.as_deref())
+            .and_then(|address| address.parse().ok()),
+        ready,
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+        trouble: pod_trouble(pod),
+    }
+}
+
+fn pod_trouble(pod: &Pod) -> Option<PodTrouble> {
+    let status = pod.status.as_ref()?;
+    let containers = status.container_statuses.iter().flatten();
+    let waiting = containers
+        .filter_map(|container| container.state.as_ref()?.waiting.as_ref())
+        .filter_map(|waiting| Some((waiting.reason.clone()?, waiting.message.clone())))
+        .find(|(reason, _)| reason != "ContainerCreating" && reason != "PodInitializing");
+    let unscheduled = || {
+        let conditions = status.conditions.iter().flatten();
+        let scheduled = conditions
+            .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
+        scheduled
+            .filter_map(|condition| Some((condition.reason.clone()?, condition.message.clone())))
+            .next()
+    };
+    let (reason, message) = waiting.or_else(unscheduled)?;
+    Some(PodTrouble {
+        reason,
+        message: message.unwrap_or_default(),
+    })
+}
+
+fn read_node(node: &Node) -> NodeSeen {
+    let addresses = node.status.iter().flat_map(|status| &status.addresses);
+    let addresses: Vec<_> = addresses.flatten().collect();
+    let first = |type_: &str| -> Option<IpAddr> {
+        let mut of_type = addresses.iter().filter(|address| address.type_ == type_);
+        of_type.find_map(|address| address.address.parse().ok())
+    };
+    NodeSeen {
+        internal: first("InternalIP"),
+        external: first("ExternalIP"),
+    }
+}
