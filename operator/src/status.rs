@@ -162,7 +162,7 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
         ),
         Outcome::Applied(valid) => {
             let first = parts.iter().find(|part| part.truth != Truth::True);
-            let first = first.cloned().or_else(|| findings::route(facts, valid));
+            let first = first.cloned().or_else(|| findings::way_in(facts, valid));
             first.map_or_else(
                 || {
                     let address = next.address.as_deref().unwrap_or("its address");

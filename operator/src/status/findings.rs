@@ -264,38 +264,58 @@ pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option
     of(Component::Signaling, "signaling").or_else(|| of(Component::Sfu, "SFU"))
 }
 
-/// An HTTPRoute that its Gateway hasn't taken.
-pub(super) fn route(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
-    let Web::Gateway {
-        name, namespace, ..
-    } = &valid.web
-    else {
-        return None;
+/// The way to the server isn't open yet: its Gateway hasn't taken the HTTPRoute, or there is no
+/// load balancer's address.
+pub(super) fn way_in(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
+    let closed = |reason: &str, message: String| {
+        Some(Draft::new(
+            SIGNALING_AVAILABLE,
+            Truth::False,
+            reason,
+            message,
+        ))
     };
-    let gateway = format!("the Gateway \"{name}\" in the namespace \"{namespace}\"");
-    let route = facts.children.route.clone().unwrap_or_default();
-    let (reason, message) = match route.accepted {
-        Some(true) => return None,
-        Some(false) => (
-            "RouteNotAccepted",
-            format!(
-                "The HTTPRoute isn't accepted by {gateway}: {}",
-                route.message
-            ),
-        ),
-        None => (
-            "WaitingForGateway",
-            format!(
-                "The HTTPRoute waits for {gateway}: does it exist, and does its controller run?"
-            ),
-        ),
-    };
-    Some(Draft::new(
-        SIGNALING_AVAILABLE,
-        Truth::False,
-        reason,
-        message,
-    ))
+    match &valid.web {
+        Web::Ingress { .. } | Web::NodePort { .. } => None,
+        Web::Gateway {
+            name, namespace, ..
+        } => {
+            let gateway = format!("the Gateway \"{name}\" in the namespace \"{namespace}\"");
+            let route = facts.children.route.clone().unwrap_or_default();
+            match route.accepted {
+                Some(true) => None,
+                Some(false) => closed(
+                    "RouteNotAccepted",
+                    format!(
+                        "The HTTPRoute isn't accepted by {gateway}: {}",
+                        route.message
+                    ),
+                ),
+                None => closed(
+                    "WaitingForGateway",
+                    format!(
+                        "The HTTPRoute waits for {gateway}: does it exist, and does its controller run?"
+                    ),
+                ),
+            }
+        }
+        Web::LoadBalancer { .. } => {
+            let service = facts.children.web_service.as_ref();
+            let assigned = service.is_some_and(|service| {
+                !service.addresses.is_empty() || !service.hostnames.is_empty()
+            });
+            if assigned {
+                return None;
+            }
+            closed(
+                "WaitingForLoadBalancer",
+                format!(
+                    "The Service \"{}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.web.type in the class.",
+                    valid.name.signaling()
+                ),
+            )
+        }
+    }
 }
 
 /// Whether new pods are taking the place of old ones.

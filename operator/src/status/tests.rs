@@ -572,6 +572,23 @@ fn a_gateway_has_to_take_the_route() {
 }
 
 #[test]
+fn a_load_balancer_has_to_give_the_web_an_address() {
+    let of = |address: Option<&str>, hostname: Option<&str>| {
+        let mut scene = Scene::running().with_class(|class| {
+            class.spec.exposure.web.type_ = WebType::LoadBalancer;
+        });
+        let mut service = service("LoadBalancer", Some(31000));
+        service.addresses = address.map(|a| a.parse().unwrap()).into_iter().collect();
+        service.hostnames = hostname.map(str::to_owned).into_iter().collect();
+        scene.observed.children.web_service = Some(service);
+        shown(&scene.status())[0].clone()
+    };
+    assert_eq!(of(None, None), "Ready=False:WaitingForLoadBalancer");
+    assert_eq!(of(Some("203.0.113.7"), None), "Ready=True:Serving");
+    assert_eq!(of(None, Some("lb.example.org")), "Ready=True:Serving");
+}
+
+#[test]
 fn a_certificate_that_is_not_issued_yet_is_not_ready() {
     let of = |issued: bool| {
         let mut scene = Scene::running().with_class(|class| {
