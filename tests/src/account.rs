@@ -24,6 +24,8 @@ pub struct Site {
     pub client_id: String,
     #[serde(skip)]
     origin: String,
+    #[serde(skip)]
+    invite: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +57,15 @@ impl Site {
         let mut site: Self = response.json().await?;
         site.origin = url.origin().ascii_serialization();
         Ok(site)
+    }
+
+    /// The same server, by a link with this token.
+    #[must_use]
+    pub fn invited_by(&self, token: &str) -> Self {
+        Self {
+            invite: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// The page's origin, which browsers send along.
@@ -112,6 +123,9 @@ impl Site {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
+        if let Some(token) = &self.invite {
+            page.query_pairs_mut().append_pair("invite", token);
+        }
         let form = [("action", action), ("name", name), ("password", PASSWORD)];
         let response = http()?.post(page).form(&form).send().await?;
         if response.status() != StatusCode::SEE_OTHER {

@@ -1,4 +1,5 @@
-//! The scripted tests, in one binary. They run against the whole product, but for `sfu_alone`.
+//! The scripted tests, in one binary. They run against the whole product, but for `sfu_alone` and
+//! `signaling_alone`, which run the parts as the processes of pods.
 
 #[cfg(test)]
 mod bad_input;
@@ -16,3 +17,5 @@ mod neighbors;
 mod party;
 #[cfg(test)]
 mod sfu_alone;
+#[cfg(test)]
+mod signaling_alone;

@@ -1,7 +1,7 @@
 //! The SFU without signaling, with the scripted client's media against it: what fails here is not
 //! the fault of signaling. In process, and in [`pod`] as the process that a pod runs.
 
-mod authority;
+pub(crate) mod authority;
 mod caller;
 mod pod;
 mod process;

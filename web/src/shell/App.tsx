@@ -61,9 +61,11 @@ export function App(props: { invite: string | undefined }) {
   const [pane, setPane] = useState<Pane>("main");
   const [page, setPage] = useState<string | undefined>();
   const [adding, setAdding] = useState(false);
-  const [invite, setInvite] = useState(props.invite);
+  // In front until another server is chosen.
+  const [invite, setInvite] = useState({ token: props.invite, before: selectedAddress });
   // An invite is for the server that this page came from.
   const inviting = links.find((link) => link.address === location.origin);
+  const token = invite.before === selectedAddress ? invite.token : undefined;
 
   useShortcuts((shortcut) => {
     if (shortcut === "settings") setPage("account");
@@ -85,15 +87,15 @@ export function App(props: { invite: string | undefined }) {
     <Tooltip.Provider delayDuration={350}>
       <main className="app" data-pane={pane}>
         <ServerRail links={links} selected={selected} onAdd={() => setAdding(true)} />
-        {invite && inviting ? (
+        {token && inviting ? (
           <div className="screen">
             <InviteScreen
               link={inviting}
-              token={invite}
+              token={token}
               onDone={() => {
                 history.replaceState(null, "", "/");
                 selectServer(inviting.address);
-                setInvite(undefined);
+                setInvite({ ...invite, token: undefined });
               }}
             />
           </div>

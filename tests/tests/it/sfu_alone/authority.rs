@@ -9,21 +9,21 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 /// The server that the SFU under test belongs to.
-pub(super) const SERVER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+pub(crate) const SERVER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pub(super) pem: String,
+    pub(crate) pem: String,
 }
 
 /// A certificate with its key.
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     certificate: String,
     key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,7 +34,7 @@ impl Authority {
         }
     }
 
-    pub(super) fn issue(&self, name: &str) -> Leaf {
+    pub(crate) fn issue(&self, name: &str) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages = vec![
@@ -47,18 +47,18 @@ impl Authority {
         }
     }
 
-    pub(super) fn signaling(&self) -> Leaf {
+    pub(crate) fn signaling(&self) -> Leaf {
         self.issue(&format!("signaling.{SERVER}.gryt"))
     }
 
-    pub(super) fn sfu(&self) -> Leaf {
+    pub(crate) fn sfu(&self) -> Leaf {
         self.issue(&format!("sfu.{SERVER}.gryt"))
     }
 }
 
 impl Leaf {
     /// Fills a folder as a mounted Secret has it.
-    pub(super) fn fill(&self, dir: &Path, trusted: &[&Authority]) {
+    pub(crate) fn fill(&self, dir: &Path, trusted: &[&Authority]) {
         let bundle: String = trusted.iter().map(|ca| ca.pem.as_str()).collect();
         for (name, text) in [
             ("ca.crt", &bundle),
@@ -71,7 +71,7 @@ impl Leaf {
 }
 
 /// A client that shows this certificate, if any, and trusts these authorities.
-pub(super) fn client(leaf: Option<&Leaf>, trusted: &[&Authority]) -> Arc<ClientConfig> {
+pub(crate) fn client(leaf: Option<&Leaf>, trusted: &[&Authority]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for ca in trusted {
         let certificate = CertificateDer::from_pem_slice(ca.pem.as_bytes()).unwrap();

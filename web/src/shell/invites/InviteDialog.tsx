@@ -173,7 +173,7 @@ function InviteRow(props: {
       </span>
       <Button
         tone="plain"
-        aria-label={`Revoke the invite ${what}`}
+        aria-label={`Revoke: ${what}`}
         disabled={busy}
         onClick={() => {
           setBusy(true);

@@ -6,7 +6,7 @@ import type { Invite } from "#proto/model";
 export function usesLeft(invite: Pick<Invite, "maxUses" | "uses">): string {
   const left = invite.maxUses - invite.uses;
   const of = invite.uses > 0 ? ` of ${invite.maxUses}` : "";
-  return `for ${left}${of} ${left === 1 && of === "" ? "person" : "people"}`;
+  return `For ${left}${of} ${left === 1 && of === "" ? "person" : "people"}`;
 }
 
 const steps = [
@@ -21,5 +21,5 @@ export function endsIn(invite: Pick<Invite, "expiresAtMs">, nowMs: number): stri
   const format = new Intl.RelativeTimeFormat("en", { numeric: "always" });
   // A little grace: seven days that began a moment ago are seven days.
   const [unit, length] = steps.find(([, ms]) => left >= ms * 0.999) ?? ["minute", 60_000];
-  return `ends ${format.format(Math.max(1, Math.round(left / length)), unit)}`;
+  return `Ends ${format.format(Math.max(1, Math.round(left / length)), unit)}`;
 }
