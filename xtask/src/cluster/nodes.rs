@@ -101,6 +101,11 @@ impl Nodes {
         format!("10.199.{}.11", self.index)
     }
 
+    /// The range of the pods' addresses.
+    pub(crate) fn pods(&self) -> String {
+        format!("10.{}.0.0/16", 240 + u16::from(self.index))
+    }
+
     pub(crate) fn kubectl(&self, args: &[&str]) -> Command {
         self.command("kubectl", args)
     }

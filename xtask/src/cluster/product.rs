@@ -17,22 +17,12 @@ pub(crate) const NAMESPACE: &str = "gryt-system";
 const SERVER_NAMESPACE: &str = "gryt";
 const SERVER: &str = "chat";
 
-/// The operator's settings on our own nodes: the loaded images, the gateway that stands there.
-const OWN_NODES: [&str; 6] = [
-    "image.registry=localhost",
-    "image.tag=test",
-    "serverImages.tag=test",
-    "class.spec.exposure.web.type=Gateway",
-    "class.spec.exposure.web.gateway.name=gateway",
-    "class.spec.exposure.web.gateway.namespace=gateway",
-];
-
 /// Installs the operator on our own nodes.
 ///
 /// # Errors
 /// When Helm fails or the operator does not get ready.
 pub(crate) fn install_operator(nodes: &Nodes) -> Result<()> {
-    operator(&on(nodes), &OWN_NODES)
+    operator(&on(nodes), &settings(nodes))
 }
 
 /// Installs operator and server on our own nodes.
@@ -40,7 +30,7 @@ pub(crate) fn install_operator(nodes: &Nodes) -> Result<()> {
 /// # Errors
 /// When Helm fails or something does not get ready.
 pub(crate) fn install(nodes: &Nodes, hostname: &str) -> Result<()> {
-    operator(&on(nodes), &OWN_NODES)?;
+    operator(&on(nodes), &settings(nodes))?;
     server(&on(nodes), hostname)
 }
 
@@ -57,9 +47,8 @@ pub(crate) fn install_on(kubeconfig: &Path, registry: Option<&str>, hostname: &s
         );
     }
     let mut settings = Vec::new();
-    let from = registry.map(|registry| format!("image.registry={registry}"));
-    match &from {
-        Some(from) => settings.push(from.as_str()),
+    match registry {
+        Some(registry) => settings.push(format!("image.registry={registry}")),
         None => println!(
             "The cluster pulls the images of the chart's version from its default registry. For images of this\n\
              clone: docker build --target operator --tag REGISTRY/gryt-operator:TAG . (and signaling, sfu), push\n\
@@ -81,6 +70,23 @@ pub(crate) fn install_on(kubeconfig: &Path, registry: Option<&str>, hostname: &s
     println!("export KUBECONFIG={}", kubeconfig.display());
     println!("kubectl -n {SERVER_NAMESPACE} get gs,pods");
     Ok(())
+}
+
+/// The operator's settings on our own nodes: the loaded images, and the gateway that stands there.
+fn settings(nodes: &Nodes) -> Vec<String> {
+    let mut settings = [
+        "image.registry=localhost",
+        "image.tag=test",
+        "serverImages.tag=test",
+        "class.spec.exposure.web.type=Gateway",
+        "class.spec.exposure.web.gateway.name=gateway",
+        "class.spec.exposure.web.gateway.namespace=gateway",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // Traefik's pod tells who really asks.
+    settings.push(format!("class.spec.trustedProxies={{{}}}", nodes.pods()));
+    settings
 }
 
 /// Lets the pods take up images that were loaded anew under the tag that they have.
@@ -113,7 +119,7 @@ fn on(nodes: &Nodes) -> impl Fn(Program, &[&str]) -> Command {
     }
 }
 
-fn operator(programs: &Programs<'_>, settings: &[&str]) -> Result<()> {
+fn operator(programs: &Programs<'_>, settings: &[String]) -> Result<()> {
     let chart = chart("gryt-operator");
     let mut install = vec!["upgrade", "--install", "gryt-operator", &chart];
     install.extend(["--namespace", NAMESPACE, "--create-namespace"]);
