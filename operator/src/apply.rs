@@ -146,7 +146,8 @@ pub(crate) async fn apply(
     for ((kind, name), live) in ctx.live.of(key) {
         let ours = live.owners.iter().any(|owner| owner == uid);
         if ours && !live.terminating && !wanted.contains(&(kind, name.clone())) {
-            to.delete(kind, &name, &live.uid).await?;
+            let deleted = to.delete(kind, &name, &live.uid).await;
+            to.noted(deleted)?;
         }
     }
     if let Some(error) = to.refused {
@@ -171,6 +172,24 @@ pub(crate) async fn apply(
         awaited,
         state: PhantomData,
     })
+}
+
+/// Applies only the Services, whose ports the API server assigns at once: what announces them is
+/// then built once and right.
+pub(crate) async fn apply_services(
+    ctx: &Context,
+    key: &ServerKey,
+    uid: &str,
+    objects: &Objects<Prepared>,
+) -> Result<(), Error> {
+    let mut to = Target {
+        ctx,
+        key,
+        uid,
+        refused: None,
+    };
+    to.all(Child::Service, &objects.media_services).await?;
+    to.all(Child::Service, [&objects.signaling_service]).await
 }
 
 /// Where the objects go.
@@ -200,14 +219,21 @@ impl Target<'_> {
                 name: name.clone(),
                 source,
             })?;
-            match self.one(kind, &namespace, &name, wanted).await {
-                Err(error) if error.refusal().is_some() => {
-                    self.refused.get_or_insert(error);
-                }
-                done => done?,
-            }
+            let done = self.one(kind, &namespace, &name, wanted).await;
+            self.noted(done)?;
         }
         Ok(())
+    }
+
+    /// Goes on after a refusal, stops at everything else.
+    fn noted(&mut self, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
+            Err(error) if error.refusal().is_some() => {
+                self.refused.get_or_insert(error);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     async fn one(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
@@ -51,11 +52,45 @@ pub(crate) struct Memory {
     pub(crate) newest: Option<Arc<GrytServer>>,
     /// Reconciles that failed in a row.
     pub(crate) failures: u32,
+    /// What the last reconcile that found or made everything as wanted went by.
+    settled: Option<Settled>,
     /// It waits for something that its own spec or other servers decide.
     pub(crate) refused: bool,
 }
 
+/// As long as nothing of this changes, building and comparing again would end in the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Stands for what is wanted.
+    pub(crate) wanted: u64,
+    /// Stands for what is there.
+    pub(crate) live: u64,
+    /// When certificates are to be looked at again.
+    pub(crate) due: SystemTime,
+}
+
 impl Context {
+    /// When certificates are due, if everything is known to be as wanted until then.
+    pub(crate) fn settled(
+        &self,
+        key: &ServerKey,
+        wanted: u64,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        let live = self.live.settled(key)?;
+        let settled = self.memory().get(key)?.settled?;
+        let same = settled.wanted == wanted && settled.live == live && now < settled.due;
+        same.then_some(settled.due)
+    }
+
+    /// Notes that everything is as wanted, if it still is.
+    pub(crate) fn settle(&self, key: &ServerKey, wanted: u64, due: SystemTime) {
+        let live = self.live.settled(key);
+        let mut memory = self.memory();
+        memory.entry(key.clone()).or_default().settled =
+            live.map(|live| Settled { wanted, live, due });
+    }
+
     /// The server as the cache has it or as we wrote it, whichever is newer.
     pub(crate) fn newest(&self, cached: &Arc<GrytServer>) -> Arc<GrytServer> {
         let mut memory = self.memory();

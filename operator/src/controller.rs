@@ -38,6 +38,8 @@ use prober::Prober;
 use reconcile::{Done, Error, reconcile};
 use rollouts::Rollouts;
 
+/// News of one server come in bursts, and each wants the same reconcile.
+const SETTLE: Duration = Duration::from_millis(50);
 /// First wait after a failure; each further one doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest wait after a failure.
@@ -107,7 +109,9 @@ pub async fn run(
         Arc::clone(&ctx),
         servers,
         requests,
-        ApplierConfig::default().concurrency(config.concurrency),
+        ApplierConfig::default()
+            .concurrency(config.concurrency)
+            .debounce(SETTLE),
     );
     let reconciling = applied.for_each(|ended| async move {
         match ended {

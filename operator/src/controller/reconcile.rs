@@ -2,6 +2,7 @@
 //! and to run again.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use super::prober::MediaAddress;
 use super::rollouts::{self, Turn};
-use crate::apply::{self, FIELD_MANAGER, WRITE_LIMIT, apply};
+use crate::apply::{self, FIELD_MANAGER, WRITE_LIMIT, apply, apply_services};
 use crate::build::{Material, MaterialError, Sources, build};
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
@@ -120,22 +121,15 @@ pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result
             Ok(valid) => valid,
             Err(refusals) => return refuse(ctx, &observed, &refusals).await,
         };
-        let brought = match Box::pin(bring(ctx, &key, &observed, valid)).await {
-            Ok(brought) => brought,
+        match Box::pin(bring(ctx, &key, &observed, valid, pass)).await {
+            Ok(Some(brought)) => return conclude(ctx, &key, &observed, brought).await,
+            Ok(None) => pass += 1,
             Err(Error::Apply(apply::Error::Gone)) => {
                 ctx.sweep.notify_one();
                 return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
             }
             Err(error) => return Err(error),
-        };
-        // What the API server assigns at once, a nodePort, lets build go on at once.
-        let assigned = brought.children.media_services != observed.children.media_services
-            || brought.children.web_service != observed.children.web_service;
-        if assigned && brought.refused.is_none() && pass < PASSES {
-            pass += 1;
-            continue;
         }
-        return conclude(ctx, &key, &observed, brought).await;
     }
 }
 
@@ -150,15 +144,26 @@ struct Brought {
     refused: Option<(apply::Error, String)>,
 }
 
-/// Build and apply.
+/// Build and apply. `None` if the API server has assigned a port meanwhile that build should know.
 async fn bring(
     ctx: &Context,
     key: &ServerKey,
     observed: &Observed,
     mut valid: ValidServer,
-) -> Result<Brought, Error> {
+    pass: usize,
+) -> Result<Option<Brought>, Error> {
     let seen = &observed.children;
     let turn = rollouts::take_turn(ctx, key, &observed.server, seen, &mut valid).await;
+    let wanted = wanted(&valid, observed);
+    if let Some(due) = ctx.settled(key, wanted, now().into()) {
+        return Ok(Some(Brought {
+            children: seen.clone(),
+            valid,
+            turn,
+            due,
+            refused: None,
+        }));
+    }
     let sources = Sources {
         own: &observed.own_secrets,
         platform_tls: &observed.named_secrets.platform_tls,
@@ -170,21 +175,48 @@ async fn bring(
     let due = material.certificates.due;
     let mut objects = build(&valid, &material);
     keep_signaling_for_calls(&valid, seen, &mut objects);
+    if !objects.awaited.is_empty() && pass < PASSES {
+        let services = apply_services(ctx, key, &valid.uid, &objects).await;
+        services.map_err(Error::Apply)?;
+        let now = fetch::children(ctx, key);
+        if now.media_services != seen.media_services || now.web_service != seen.web_service {
+            return Ok(None);
+        }
+    }
     let applied = Box::pin(apply(ctx, key, &valid.uid, objects)).await;
     let refused = match applied {
-        Ok(_) => None,
+        Ok(applied) => {
+            if applied.awaited.is_empty() {
+                ctx.settle(key, wanted, due);
+            }
+            None
+        }
         Err(error) => match final_refusal(&error) {
             Some(text) => Some((error, text)),
             None => return Err(Error::Apply(error)),
         },
     };
-    Ok(Brought {
+    Ok(Some(Brought {
         children: fetch::children(ctx, key),
         valid,
         turn,
         due,
         refused,
-    })
+    }))
+}
+
+/// Stands for everything that decides what is built.
+fn wanted(valid: &ValidServer, observed: &Observed) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // Text, because quantities and tolerations of the API have no hash. No secret is in it.
+    format!("{valid:?}").hash(&mut hasher);
+    for (name, secret) in &observed.named_secrets.platform_tls {
+        (name, &secret.resource_version).hash(&mut hasher);
+    }
+    let pods = &observed.children.pods;
+    let draining = pods.iter().any(|pod| pod.component == Component::Sfu);
+    (valid.suspended && draining).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Reports, and says when to look again.

@@ -11,6 +11,7 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Resource, ResourceExt as _};
@@ -281,6 +282,11 @@ fn child_event(ctx: &Context, kind: Child, event: Event<DynamicObject>) -> Vec<S
             let news = ctx
                 .live
                 .put(key.clone(), kind, name, live::read(kind, object));
+            // A CA that was written while its server went: the sweep at the deletion missed it.
+            let server = ObjectRef::new(&key.name).within(&key.namespace);
+            if kind == Child::Secret && ctx.servers.get(&server).is_none() {
+                ctx.sweep.notify_one();
+            }
             news.then_some(key).into_iter().collect()
         }
         Event::Delete(object) => {

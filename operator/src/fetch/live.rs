@@ -55,6 +55,32 @@ pub(crate) struct Live {
     body: Option<Box<str>>,
 }
 
+impl Live {
+    /// Whether a decision would be the same for both.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            uid,
+            version: _,
+            owners,
+            terminating,
+            digest,
+            seen,
+            apart,
+            fingerprint,
+            body: _,
+        } = self;
+        // A Secret's contents are in its fingerprint, and its version is no content.
+        let seen_alike = matches!(seen, Seen::Secret(_)) || *seen == other.seen;
+        *uid == other.uid
+            && *owners == other.owners
+            && *terminating == other.terminating
+            && *digest == other.digest
+            && *apart == other.apart
+            && *fingerprint == other.fingerprint
+            && seen_alike
+    }
+}
+
 /// Stands for everything in a live object that does not change by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
@@ -97,7 +123,8 @@ pub(crate) enum Judgement {
 }
 
 impl LiveObjects {
-    /// Takes what a watch or an answer brought. Returns whether it was news.
+    /// Takes what a watch or an answer brought. Returns whether anything that counts has changed:
+    /// controllers touch objects more often than they change them.
     pub(crate) fn put(&self, key: ServerKey, kind: Child, name: String, mut live: Live) -> bool {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let epoch = *inner.epochs.entry(kind).or_default();
@@ -122,8 +149,9 @@ impl LiveObjects {
         if good == Some(live.fingerprint) {
             live.body = None;
         }
+        let news = !entry.live.is_like(&live);
         entry.live = Arc::new(live);
-        true
+        news
     }
 
     /// Forgets what is gone. An older incarnation's end does not touch a newer one.
@@ -183,6 +211,21 @@ impl LiveObjects {
         let children = inner.servers.get(key)?;
         let entry = children.get(&(kind, name.to_owned()))?;
         Some(Arc::clone(&entry.live))
+    }
+
+    /// Stands for all objects of a server while every one of them is as it was confirmed; `None`
+    /// as soon as one is not.
+    pub(crate) fn settled(&self, key: &ServerKey) -> Option<u64> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let mut hasher = DefaultHasher::new();
+        for ((kind, name), entry) in inner.servers.get(key)? {
+            let (digest, fingerprint) = entry.confirmed.as_ref()?;
+            if entry.live.terminating || entry.live.fingerprint != *fingerprint {
+                return None;
+            }
+            (kind, name, &entry.live.uid, digest, fingerprint.0).hash(&mut hasher);
+        }
+        Some(hasher.finish())
     }
 
     /// The CA Secrets: whose, name and UID. Only they live apart from their server.

@@ -21,12 +21,12 @@ fn deployment(uid: &str, version: u64, replicas: i32) -> Live {
             "namespace": "team",
             "uid": uid,
             "resourceVersion": version.to_string(),
-            "generation": version,
+            "generation": version / 4,
             "annotations": {"gryt.chat/applied": "wanted"},
             "managedFields": [{"manager": version.to_string()}],
         },
         "spec": {"replicas": replicas},
-        "status": {"readyReplicas": version},
+        "status": {"readyReplicas": replicas, "lastSeen": version},
     });
     read(KIND, serde_json::from_value(object).unwrap())
 }
@@ -52,14 +52,22 @@ fn status_of_a_confirmed_object_changes_nothing_and_an_edit_is_compared() {
     assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
     confirm(&objects, &live);
     assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
+    let settled = objects.settled(&key());
+    assert!(settled.is_some());
 
-    assert!(put(&objects, deployment("1", 2, 1)), "a status is news");
+    assert!(
+        !put(&objects, deployment("1", 2, 1)),
+        "touched, not changed"
+    );
+    assert!(put(&objects, deployment("1", 5, 1)), "another generation");
     assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
     assert!(matches!(judge(&objects, "other"), Judgement::Differs));
 
-    put(&objects, deployment("1", 3, 5));
+    assert_eq!(objects.settled(&key()), settled);
+    put(&objects, deployment("1", 6, 5));
+    assert_eq!(objects.settled(&key()), None);
     assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
-    put(&objects, deployment("1", 4, 1));
+    put(&objects, deployment("1", 7, 1));
     assert!(matches!(judge(&objects, "wanted"), Judgement::Holds));
 }
 
