@@ -23,12 +23,14 @@ export const CHROMIUM_FLAGS = [
   "--autoplay-policy=no-user-gesture-required",
 ];
 
-/** A Chromium whose microphone plays the WAV file. */
-export async function openChromium({ wav, viewport = { width: 1440, height: 900 }, colorScheme = "dark" } = {}) {
+/** A Chromium whose microphone plays the WAV file. With `home` it trusts what that folder's certificate store trusts. */
+export async function openChromium({ wav, viewport = { width: 1440, height: 900 }, colorScheme = "dark", flags = [], home } = {}) {
+  const microphone = wav ? [`--use-file-for-fake-audio-capture=${wav}`] : [];
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
     ignoreDefaultArgs: ["--headless"],
-    args: wav ? [...CHROMIUM_FLAGS, `--use-file-for-fake-audio-capture=${wav}`] : CHROMIUM_FLAGS,
+    args: [...CHROMIUM_FLAGS, ...microphone, ...flags],
+    env: home ? { ...process.env, HOME: home } : process.env,
   });
   const context = await browser.newContext({ viewport, colorScheme, permissions: ["microphone"] });
   await context.addInitScript(installEar);

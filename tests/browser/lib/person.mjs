@@ -43,6 +43,28 @@ export class Person {
     await page.getByRole("navigation", { name: "Channels" }).waitFor();
   }
 
+  /** Opens an invite link and makes an account with it. */
+  async accept(link) {
+    const { page } = this;
+    await this.context.addInitScript(writeSettings, plainAudio);
+    await page.goto(link);
+    await page.getByRole("button", { name: "Create an account" }).click();
+    await page.getByLabel("Name").fill(this.name);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByRole("navigation", { name: "Channels" }).waitFor();
+  }
+
+  /** Makes an invite link for one more person. */
+  async invite() {
+    const { page } = this;
+    await page.getByRole("button", { name: "Invite people" }).click();
+    await page.getByRole("button", { name: "Create link" }).click();
+    const link = await page.getByLabel("Invite link").inputValue();
+    await page.getByRole("button", { name: "Close" }).last().click();
+    return link;
+  }
+
   channel(name) {
     return this.page.getByRole("navigation", { name: "Channels" }).getByRole("button", { name: new RegExp(`^${name}`) });
   }

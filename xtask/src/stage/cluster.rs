@@ -5,14 +5,20 @@ use anyhow::Result;
 use crate::cluster::gateway;
 use crate::cluster::nodes::Nodes;
 use crate::cluster::product;
-use crate::command::cargo;
+use crate::command::{cargo, command};
+use crate::packages;
 use crate::stage::Steps;
+use crate::web;
 
 const CHARTS: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "charts"];
 const SUITE: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "cluster"];
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
+    packages::ensure(&packages::BROWSER)?;
     let nodes = Nodes::tests()?;
+    steps.check("install the browser drivers", || {
+        web::install_in("tests/browser")
+    });
     let mut images = None;
     steps.check("build the images", || {
         images = Some(nodes.prepare()?);
@@ -42,6 +48,12 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
             suite.env(name, value);
         }
         steps.tests("cluster suite", suite);
+        let mut browsers = command("npm", &["run", "--silent", "cluster"]);
+        browsers.args(["--prefix", "tests/browser"]);
+        for (name, value) in nodes.environment() {
+            browsers.env(name, value);
+        }
+        steps.tests("browsers on the cluster", browsers);
     }
     drop(running);
     Ok(())
