@@ -76,6 +76,9 @@ pub(super) fn template(server: &ValidServer, parts: Parts) -> PodTemplateSpec {
             automount_service_account_token: Some(false),
             // A Service named like ours would set GRYT_… variables in every pod beside it.
             enable_service_links: Some(false),
+            // Not as process 1: that one never gets a SIGTERM that comes before it listens, and a pod
+            // that is deleted while it starts would stay for its whole grace.
+            share_process_namespace: Some(true),
             security_context: Some(pod_security()),
             termination_grace_period_seconds: Some(grace_seconds),
             containers: vec![container],
