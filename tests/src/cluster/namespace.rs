@@ -1,5 +1,5 @@
-//! A namespace for one test: removed at its end; when the test fails, what was in it is printed
-//! first.
+//! A namespace for one test: removed at its end; what was in it is printed first, which the test
+//! runner shows when the test failed.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -183,18 +183,17 @@ impl Drop for Namespace {
         reason = "the test runner shows it with the failure"
     )]
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let all = "pods,services,deployments,persistentvolumeclaims";
-            eprintln!("== {} ==", self.name);
-            eprintln!("{}", self.kubectl_at_the_end(&["get", all, "-o", "wide"]));
-            let events = ["get", "events", "--sort-by=.lastTimestamp"];
-            eprintln!("{}", self.kubectl_at_the_end(&events));
-            let pods = self.kubectl_at_the_end(&["get", "pods", "-o", "name"]);
-            for pod in pods.lines() {
-                let logs = self.kubectl_at_the_end(&["logs", pod, "--all-containers", "--tail=80"]);
-                eprintln!("-- {pod}\n{logs}");
-            }
-        }
+        // A test that fails by `?` looks like one that passed; the runner hides what the latter print.
+        let kinds = "all,gryt,persistentvolumeclaims,events";
+        let objects = self.kubectl_at_the_end(&["get", kinds, "--output=wide"]);
+        let logs = [
+            "logs",
+            "--selector=app.kubernetes.io/name=gryt",
+            "--prefix",
+            "--tail=50",
+        ];
+        eprintln!("== {} ==\n{objects}", self.name);
+        eprintln!("{}", self.kubectl_at_the_end(&logs));
         let delete = [
             "delete",
             "namespace",
