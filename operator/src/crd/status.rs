@@ -1,5 +1,10 @@
 //! What the operator reports about one server.
 
+#![allow(
+    rustdoc::bare_urls,
+    reason = "kubectl explain prints these comments, brackets included"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
