@@ -87,7 +87,7 @@ test("through a Gateway two people talk, and write what outlives its pod", { tim
 
   for (const somebody of [ada, bob]) await somebody.channel("general").click();
   await ada.say("written before the pod went");
-  await bob.page.getByText("written before the pod went").waitFor();
+  await bob.page.getByText("written before the pod went", { exact: true }).waitFor();
   const gap = bob.page.evaluate(() => window.ear.longestGap(15_000));
   await kubectl(["--namespace", space, "delete", "pod", "--selector=app.kubernetes.io/component=signaling", "--wait=true"]);
   await waitFor(space, "gs/chat", "condition=Ready");
@@ -97,9 +97,9 @@ test("through a Gateway two people talk, and write what outlives its pod", { tim
   assert.ok(longest < 3_000, `${longest} ms`);
 
   await ada.say("written after");
-  await bob.page.getByText("written after").waitFor({ timeout: 60_000 });
+  await bob.page.getByText("written after", { exact: true }).waitFor({ timeout: 60_000 });
   await bob.page.reload();
-  await bob.page.getByText("written before the pod went").waitFor({ timeout: 60_000 });
+  await bob.page.getByText("written before the pod went", { exact: true }).waitFor({ timeout: 60_000 });
 });
 
 test("through an Ingress with a named certificate two people talk", { timeout: 300_000 }, async () => {
