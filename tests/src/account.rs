@@ -5,11 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
-use reqwest::redirect::Policy;
 use reqwest::{Client as Http, StatusCode, header};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use url::Url;
+
+use crate::way::Way;
 
 /// What `/.well-known/gryt` tells.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Site {
     origin: String,
     #[serde(skip)]
     invite: Option<String>,
+    #[serde(skip)]
+    way: Way,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,10 +55,19 @@ impl Site {
     /// # Errors
     /// When the product does not serve it.
     pub async fn discover(url: &Url) -> Result<Self> {
+        Self::discover_by(url, Way::default()).await
+    }
+
+    /// Reads the document of the product at `url`, and goes there by this way ever after.
+    ///
+    /// # Errors
+    /// When the product does not serve it.
+    pub async fn discover_by(url: &Url, way: Way) -> Result<Self> {
         let document = url.join("/.well-known/gryt")?;
-        let response = http()?.get(document).send().await?.error_for_status()?;
-        let mut site: Self = response.json().await?;
+        let response = way.http(url)?.get(document).send();
+        let mut site: Self = response.await?.error_for_status()?.json().await?;
         site.origin = url.origin().ascii_serialization();
+        site.way = way;
         Ok(site)
     }
 
@@ -72,6 +84,12 @@ impl Site {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// How the site is reached.
+    #[must_use]
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Creates an account and signs it in.
@@ -127,7 +145,7 @@ impl Site {
             page.query_pairs_mut().append_pair("invite", token);
         }
         let form = [("action", action), ("name", name), ("password", PASSWORD)];
-        let response = http()?.post(page).form(&form).send().await?;
+        let response = self.http()?.post(page).form(&form).send().await?;
         if response.status() != StatusCode::SEE_OTHER {
             bail!("{}: {}", response.status(), response.text().await?);
         }
@@ -150,7 +168,7 @@ impl Site {
 
     async fn tokens(&self, form: &[(&str, &str)]) -> Result<Tokens> {
         let endpoint = self.endpoints().await?.token_endpoint;
-        let response = http()?.post(endpoint).form(form).send().await?;
+        let response = self.http()?.post(endpoint).form(form).send().await?;
         if !response.status().is_success() {
             bail!("{}: {}", response.status(), response.text().await?);
         }
@@ -159,7 +177,8 @@ impl Site {
 
     async fn endpoints(&self) -> Result<Endpoints> {
         let document = format!("{}/.well-known/openid-configuration", self.issuer);
-        Ok(http()?
+        Ok(self
+            .http()?
             .get(document)
             .send()
             .await?
@@ -167,9 +186,8 @@ impl Site {
             .json()
             .await?)
     }
-}
 
-/// An HTTP client that shows redirects instead of following them.
-pub(crate) fn http() -> Result<Http> {
-    Ok(Http::builder().redirect(Policy::none()).build()?)
+    fn http(&self) -> Result<Http> {
+        self.way.http(&self.issuer)
+    }
 }

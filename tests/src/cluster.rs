@@ -14,10 +14,12 @@ use tokio::process::Command;
 mod audit;
 mod namespace;
 mod probe;
+mod visit;
 
 pub use audit::Write;
 pub use namespace::{Namespace, PodSecurity};
 pub use probe::Probe;
+pub use visit::{Call, Visit};
 
 use crate::clock;
 

@@ -12,3 +12,4 @@ pub mod socket;
 pub mod stun;
 pub mod voice;
 pub mod wait;
+pub mod way;

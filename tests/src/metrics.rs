@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use url::Url;
 
-use crate::account::http;
+use crate::way::Way;
 
 /// One scrape.
 #[derive(Debug, Clone)]
@@ -15,12 +15,9 @@ impl Scrape {
     /// # Errors
     /// When the product does not serve one.
     pub async fn take(url: &Url) -> Result<Self> {
-        let response = http()?
-            .get(url.join("/metrics")?)
-            .send()
-            .await?
-            .error_for_status()?;
-        Ok(Self(response.text().await?))
+        let http = Way::default().http(url)?;
+        let response = http.get(url.join("/metrics")?).send().await?;
+        Ok(Self(response.error_for_status()?.text().await?))
     }
 
     /// The value of a sample, by its name and labels as they stand on the page.

@@ -12,18 +12,18 @@ use gryt_proto::client::v1::{
     self as wire, ClientFrame, Event, Reason, ServerFrame, client_frame, event, reply, server_frame,
 };
 use prost::Message as _;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::account::Site;
 use crate::wait;
+use crate::way::Connection;
 
 /// The socket below the frames, for tests that send what no client would.
-pub type Bare = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Bare = WebSocketStream<Box<dyn Connection>>;
 
 /// Opens a socket with these subprotocols and this origin.
 ///
@@ -37,7 +37,8 @@ pub async fn connect(site: &Site, subprotocols: &str, origin: &str) -> Result<Ba
         HeaderValue::from_str(subprotocols)?,
     );
     headers.insert(header::ORIGIN, HeaderValue::from_str(origin)?);
-    let (socket, response) = tokio_tungstenite::connect_async(request).await?;
+    let connection = site.way().connect(&site.socket_url).await?;
+    let (socket, response) = client_async(request, connection).await?;
     let selected = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
     let selected = selected.and_then(|value| value.to_str().ok());
     if selected != Some("gryt.v1") {

@@ -84,7 +84,7 @@ impl Voice {
     /// # Errors
     /// When the offer is not one that a browser could answer.
     pub async fn answer(config: VoiceConfig, offer: &str) -> Result<(Self, String)> {
-        let socket = open_socket()?;
+        let socket = open_socket(&Offered::read(offer))?;
         let reception = Arc::new(Mutex::new(Reception::default()));
         let (connected_sender, connected) = watch::channel(false);
         let (orders, received) = mpsc::channel(16);
@@ -203,8 +203,17 @@ fn ssrc_of(tag: u32) -> u32 {
 /// Two bursts of a whole room may wait while the machine is busy elsewhere.
 const QUEUE_BYTES: usize = 4 << 20;
 
-fn open_socket() -> Result<UdpSocket> {
-    let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// On the address from which this machine reaches the node.
+fn open_socket(offered: &Offered) -> Result<UdpSocket> {
+    let here = match offered.candidates.first() {
+        None => Ipv4Addr::LOCALHOST.into(),
+        Some(there) => {
+            let route = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+            route.connect(there)?;
+            route.local_addr()?.ip()
+        }
+    };
+    let socket = std::net::UdpSocket::bind((here, 0))?;
     socket2::SockRef::from(&socket).set_recv_buffer_size(QUEUE_BYTES)?;
     socket.set_nonblocking(true)?;
     Ok(UdpSocket::from_std(socket)?)
@@ -433,6 +442,10 @@ impl Peer {
                 transport_protocol: TransportProtocol::UDP,
             };
             let message = BytesMut::from(&buffer[..length]);
+            self.reception
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .received_from(peer_addr);
             // What it cannot read would show as missing.
             drop(self.connection.handle_read(TaggedBytesMut {
                 now: clock::now(),

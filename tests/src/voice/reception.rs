@@ -1,8 +1,9 @@
 //! What a scripted participant heard: which packets of whom, in which slot, under which name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::speech::Spoken;
 
@@ -14,6 +15,7 @@ pub struct Reception {
     names: BTreeMap<(u32, u32), u64>,
     unnamed: u64,
     strange: u64,
+    sources: BTreeSet<SocketAddr>,
 }
 
 /// One speaker's packets by their numbers.
@@ -51,6 +53,10 @@ pub(super) struct Heard<'a> {
 const MOST_PACKETS: usize = 1 << 20;
 
 impl Reception {
+    pub(super) fn received_from(&mut self, source: SocketAddr) {
+        self.sources.insert(source);
+    }
+
     pub(super) fn record(&mut self, heard: Heard<'_>, now: Instant) {
         let Heard {
             ssrc,
@@ -112,12 +118,33 @@ impl Reception {
             .copied()
     }
 
+    /// The longest time between the arrivals of two successive packets of a speaker.
+    #[must_use]
+    pub fn longest_silence_of(&self, tag: u32, range: Range<u64>) -> Duration {
+        let numbers = usize::try_from(range.start)
+            .ok()
+            .zip(usize::try_from(range.end).ok());
+        let arrivals = self.voices.get(&tag).zip(numbers);
+        let arrivals = arrivals.and_then(|(voice, (start, end))| voice.arrivals.get(start..end));
+        let came: Vec<Instant> = arrivals.into_iter().flatten().flatten().copied().collect();
+        let silences = came
+            .windows(2)
+            .map(|two| two[1].saturating_duration_since(two[0]));
+        silences.max().unwrap_or_default()
+    }
+
     /// The speakers of whom packets came after `since`.
     #[must_use]
     pub fn speakers_since(&self, since: Instant) -> BTreeSet<u32> {
         let heard = |voice: &&Voice| voice.arrivals.iter().flatten().any(|at| *at > since);
         let voices = self.voices.iter().filter(|(_, voice)| heard(voice));
         voices.map(|(tag, _)| *tag).collect()
+    }
+
+    /// The addresses from which datagrams came, of whatever kind.
+    #[must_use]
+    pub fn sources(&self) -> BTreeSet<SocketAddr> {
+        self.sources.clone()
     }
 
     /// How many packets came under each pair of CSRC and true speaker.

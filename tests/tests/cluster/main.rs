@@ -2,6 +2,7 @@
 //! each test.
 
 mod isolation;
+mod people;
 mod platform;
 mod quiet;
 mod refusals;
