@@ -30,7 +30,7 @@ pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "lint",
         about: "formats, lints, docs, dependency rules, licences, wire files",
-        budget_min: 15,
+        budget_min: 12,
         needs_root: false,
         run: lint::run,
     },
@@ -65,7 +65,7 @@ pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "cluster",
         about: "the operator, its charts and images on a real Kubernetes of two nodes",
-        budget_min: 15,
+        budget_min: 30,
         needs_root: true,
         run: cluster::run,
     },
