@@ -1,8 +1,9 @@
-//! Every binary's start: tracing, health, metrics, signals, secrets, TLS, HTTP.
-//! Knows no domain.
+//! Every binary's start: tracing, health, metrics, signals, secrets, TLS, HTTP. And what operator
+//! and SFU say to each other by STUN, since they share nothing else. Knows no domain.
 
 pub mod http;
 mod logs;
+pub mod occupancy;
 mod parts;
 mod probes;
 mod secret;

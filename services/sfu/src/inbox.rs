@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use gryt_media::{Capabilities, Place, Seat};
 use gryt_model::{AudibleLimit, Epoch, RoomId};
 use gryt_proto::sfu::v1;
+use gryt_runtime::occupancy::OccupancyKey;
 use tokio::sync::oneshot;
 
 /// What a worker is asked to do.
@@ -58,6 +59,8 @@ pub(crate) enum Order {
     Command(Command, oneshot::Sender<Outcome>),
     /// Offer these addresses from the next seat on.
     Announce(Vec<SocketAddr>),
+    /// Tell whoever has this key how busy the node is.
+    Trust(OccupancyKey),
 }
 
 /// Why an order was not taken.

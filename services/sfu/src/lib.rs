@@ -9,6 +9,7 @@ mod convert;
 mod door;
 mod front;
 mod inbox;
+mod inquiries;
 mod metrics;
 mod node_addresses;
 mod outcomes;

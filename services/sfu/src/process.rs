@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Config;
 use crate::config::SfuConfig;
 use crate::door::{self, Door, Refusals};
+use crate::inquiries;
 use crate::node_addresses::{NodeAddresses, NodeAddressesError};
 use crate::sfu::{Sfu, StartError};
 use crate::termination;
@@ -84,8 +85,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     } = config;
     let mut signals = Signals::listen().map_err(RunError::ListenForSignals)?;
     let stop = CancellationToken::new();
-    let lock = match tls_dir {
-        Some(dir) => Some(lock(dir, stop.clone())?),
+    let folder = tls_dir.as_deref().map(TlsFolder::open).transpose();
+    let folder = folder.map_err(RunError::Certificates)?;
+    let lock = match tls_dir.zip(folder.as_ref()) {
+        Some((dir, folder)) => Some(lock(dir, folder)?),
         None => {
             if !listen.ip().is_loopback() {
                 tracing::warn!("calls are plain text: anybody who reaches the port may command");
@@ -93,7 +96,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             None
         }
     };
+    let termination_log = termination::log(termination_log);
 
+    if let Some(folder) = folder.clone() {
+        tokio::spawn(folder.watch(stop.clone()));
+    }
     let file = node_addresses.zip(node_name).map(|(path, node)| {
         let otherwise = sfu.announce.clone();
         NodeAddresses {
@@ -132,16 +139,23 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     if let Some(file) = file {
         tokio::spawn(file.follow(Arc::clone(&sfu), announce));
     }
+    if let Some(folder) = folder {
+        tokio::spawn(inquiries::follow(folder, Arc::clone(&sfu)));
+    }
     tokio::spawn(serve_probes(probes, readiness.clone(), registry));
     let mut calls = tokio::spawn(door.serve(sfu.service(), stop.clone()));
     readiness.set_ready();
 
+    let drain = Drain {
+        patience: drain_timeout,
+        termination_log: termination_log.as_deref(),
+    };
     let end = tokio::select! {
-        end = until_the_end(&sfu, &mut signals, &readiness, drain_timeout) => end,
+        end = until_the_end(&sfu, &mut signals, drain) => end,
         ended = &mut calls => return Err(ended_early(ended)),
         () = a_worker_ended(&sfu) => return Err(RunError::Work),
     };
-    tell_what_is_cut(&sfu, termination_log);
+    tell_what_is_cut(&sfu, termination_log.as_deref());
     if end == End::Hurried {
         tracing::warn!("ending at once");
         return Ok(());
@@ -152,17 +166,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 }
 
 /// What lets in signaling of our own server.
-fn lock(dir: PathBuf, stop: CancellationToken) -> Result<ServerConfig, RunError> {
-    let folder = TlsFolder::open(&dir).map_err(RunError::Certificates)?;
+fn lock(dir: PathBuf, folder: &TlsFolder) -> Result<ServerConfig, RunError> {
     let server_id = folder
         .server_of(Part::Sfu)
         .ok_or(RunError::NameServer(dir))?;
     let signaling = identity(Part::Signaling, &server_id);
-    let config = folder
+    folder
         .server_config(ClientAuth::Named(signaling))
-        .map_err(RunError::Certificates)?;
-    tokio::spawn(folder.watch(stop));
-    Ok(config)
+        .map_err(RunError::Certificates)
 }
 
 async fn serve_probes(listener: TcpListener, readiness: Readiness, registry: Registry) {
@@ -184,17 +195,28 @@ enum End {
     Hurried,
 }
 
+/// How calls may end after SIGTERM.
+#[derive(Debug, Clone, Copy)]
+struct Drain<'a> {
+    patience: Duration,
+    termination_log: Option<&'a Path>,
+}
+
 async fn until_the_end(
     sfu: &Sfu,
     signals: &mut Signals,
-    readiness: &Readiness,
-    patience: Duration,
+    drain: Drain<'_>,
 ) -> End {
+    let Drain {
+        patience,
+        termination_log,
+    } = drain;
     if signals.next().await == Told::Interrupt {
         tracing::info!("interrupted, shutting down");
         return End::Interrupted;
     }
-    readiness.set_unready("draining");
+    // Readiness stays. It steers nothing, since signaling knows of the drain from us; but kube-proxy
+    // forgets the UDP flows to a pod that isn't ready each time that another one is beside it.
     sfu.drain();
     let carried = sfu.occupancy();
     tracing::info!(
@@ -210,6 +232,7 @@ async fn until_the_end(
         }
         () = tokio::time::sleep(patience) => End::TimedOut,
         _ = signals.next() => End::Hurried,
+        never = termination::follow(sfu, termination_log) => match never {},
     }
 }
 
@@ -219,18 +242,17 @@ async fn a_worker_ended(sfu: &Sfu) {
     }
 }
 
-fn tell_what_is_cut(sfu: &Sfu, termination_log: Option<PathBuf>) {
+fn tell_what_is_cut(sfu: &Sfu, termination_log: Option<&Path>) {
     let cut = sfu.occupancy();
-    if cut.participants == 0 {
-        return;
+    if cut.participants > 0 {
+        tracing::warn!(
+            rooms = cut.rooms,
+            participants = cut.participants,
+            "calls are cut"
+        );
     }
-    tracing::warn!(
-        rooms = cut.rooms,
-        participants = cut.participants,
-        "calls are cut"
-    );
-    if let Some(path) = termination::log(termination_log)
-        && let Err(error) = termination::tell(&path, cut)
+    if let Some(path) = termination_log
+        && let Err(error) = termination::tell(path, cut)
     {
         tracing::warn!(%error, path = %path.display(), "cannot tell what is cut");
     }

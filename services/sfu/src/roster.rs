@@ -1,7 +1,7 @@
 //! Who sits where on this node, and who watches. Seen by the front and by every worker.
 //!
-//! The one lock of the process. It is taken when a person comes, goes or starts to speak, never
-//! for a packet. A worker writes to it in the order in which its node acted, so a watcher's
+//! The one lock of the process. It is taken when a person comes, goes or starts to speak, or the
+//! operator asks how many there are, never for a packet of media. A worker writes to it in the order in which its node acted, so a watcher's
 //! snapshot and the events after it always fit together.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gryt_media::{Event, EventKind, Refusal};
 use gryt_model::{Epoch, ParticipantId, RoomId};
 use gryt_proto::sfu::v1;
+use gryt_runtime::occupancy::Occupancy;
 
 use crate::convert;
 
@@ -66,6 +67,17 @@ pub(crate) struct Census {
     pub(crate) watchers: usize,
     pub(crate) failed_handshakes: u64,
     pub(crate) ended_watches: u64,
+}
+
+impl Census {
+    /// The part that the operator is told.
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Occupancy {
+            calls: number(self.rooms),
+            participants: number(self.participants),
+        }
+    }
 }
 
 /// Why a room gets no seat, before a worker was asked.

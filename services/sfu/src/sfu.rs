@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use gryt_media::{Certificate, Node, NodeConfig};
 use gryt_proto::sfu::v1::sfu_service_server::SfuServiceServer;
+use gryt_runtime::occupancy::OccupancyKey;
 use prometheus_client::registry::Registry;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -18,6 +19,7 @@ use crate::candidates::Announcement;
 use crate::config::SfuConfig;
 use crate::front::Front;
 use crate::inbox::{Inbox, NotTaken, Order};
+use crate::inquiries::Inquiries;
 use crate::metrics::{Figures, Totals};
 use crate::roster::Roster;
 use crate::socket::Socket;
@@ -98,14 +100,14 @@ pub struct Occupancy {
     pub participants: usize,
 }
 
-/// New addresses did not reach every worker.
+/// New addresses or a new key did not reach every worker.
 #[derive(Debug, thiserror::Error)]
 pub enum AnnounceError {
     /// The host's interfaces could not be listed.
     #[error("cannot list the host's addresses")]
     ListAddresses(#[source] io::Error),
     /// A worker is behind with its orders, or is gone.
-    #[error("worker {worker} does not take them")]
+    #[error("worker {worker} takes no orders")]
     Order {
         /// The worker's number.
         worker: usize,
@@ -223,6 +225,7 @@ impl Sfu {
             socket,
             poll,
             orders,
+            inquiries: Inquiries::default(),
             roster: Arc::clone(&self.roster),
             totals: Arc::clone(&totals),
             stopping: Arc::clone(&self.stopping),
@@ -285,6 +288,19 @@ impl Sfu {
                 .map_err(AnnounceError::ListAddresses)?;
             inbox
                 .send(Order::Announce(candidates))
+                .map_err(|_: NotTaken| AnnounceError::Order { worker })?;
+        }
+        Ok(())
+    }
+
+    /// Answers whoever asks with this key by STUN how busy the node is, and nobody else.
+    ///
+    /// # Errors
+    /// [`AnnounceError::Order`]; workers before the named one have taken it.
+    pub fn trust(&self, key: &OccupancyKey) -> Result<(), AnnounceError> {
+        for (worker, inbox) in self.inboxes.iter().enumerate() {
+            inbox
+                .send(Order::Trust(key.clone()))
                 .map_err(|_: NotTaken| AnnounceError::Order { worker })?;
         }
         Ok(())

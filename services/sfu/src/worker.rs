@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use gryt_media::{Node, Refusal};
+use gryt_media::{Node, Refusal, Transmit};
 
 use crate::convert;
 use crate::inbox::{Command, Order, Outcome};
+use crate::inquiries::Inquiries;
 use crate::metrics::Totals;
 use crate::roster::Roster;
 use crate::socket::{Batch, Socket};
@@ -21,6 +22,7 @@ pub(crate) struct Worker {
     pub(crate) socket: Socket,
     pub(crate) poll: mio::Poll,
     pub(crate) orders: Receiver<Order>,
+    pub(crate) inquiries: Inquiries,
     pub(crate) roster: Arc<Roster>,
     pub(crate) totals: Arc<Totals>,
     pub(crate) stopping: Arc<AtomicBool>,
@@ -88,6 +90,12 @@ impl Worker {
     fn feed(&mut self, batch: &mut Batch, now: Instant) {
         let bound = self.socket.local().ip();
         for (path, datagram) in batch.datagrams(bound) {
+            let occupancy = || self.roster.census().occupancy();
+            if let Some(answer) = self.inquiries.answer(datagram, occupancy, now) {
+                let datagram = &answer;
+                send(&self.socket, &self.totals, Transmit { path, datagram });
+                continue;
+            }
             self.node.handle_datagram(path, datagram, now);
             self.drain();
         }
@@ -96,10 +104,7 @@ impl Worker {
     /// Sends what the node has to send, and tells what it has to tell.
     fn drain(&mut self) {
         while let Some(transmit) = self.node.poll_output() {
-            if let Err(error) = self.socket.send(transmit) {
-                self.totals.unsent();
-                tracing::trace!(%error, "cannot send");
-            }
+            send(&self.socket, &self.totals, transmit);
         }
         while let Some(event) = self.node.poll_event() {
             self.roster.happened(event);
@@ -113,6 +118,10 @@ impl Worker {
                 Ok(Order::Command(command, reply)) => (command, reply),
                 Ok(Order::Announce(candidates)) => {
                     self.node.set_candidates(candidates);
+                    continue;
+                }
+                Ok(Order::Trust(key)) => {
+                    self.inquiries.trust(key);
                     continue;
                 }
                 Err(TryRecvError::Empty) => return false,
@@ -188,6 +197,13 @@ impl Worker {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => tracing::error!(%error, "cannot sleep"),
         }
+    }
+}
+
+fn send(socket: &Socket, totals: &Totals, transmit: Transmit<'_>) {
+    if let Err(error) = socket.send(transmit) {
+        totals.unsent();
+        tracing::trace!(%error, "cannot send");
     }
 }
 

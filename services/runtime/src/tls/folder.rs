@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::identity::{Part, server_in};
 use super::material::{Files, Material, TlsError};
 use super::verify::{NamedClient, NamedServer};
+use crate::occupancy::OccupancyKey;
 
 /// How often the files are compared. Kubernetes itself takes up to a minute to swap a Secret.
 const EVERY: Duration = Duration::from_secs(3);
@@ -143,6 +144,17 @@ impl TlsFolder {
             .iter()
             .find_map(|name| server_in(name, part))
             .map(str::to_owned)
+    }
+
+    /// The key by which the operator may ask how busy the owner of the folder is.
+    #[must_use]
+    pub fn occupancy_key(&self) -> OccupancyKey {
+        let used = self
+            .current
+            .used
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        OccupancyKey::derive(used.0.key())
     }
 
     /// Reads the folder again. Whether something changed; on an error what was good stays in use.

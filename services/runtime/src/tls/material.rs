@@ -74,6 +74,10 @@ pub(super) struct Files {
 }
 
 impl Files {
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     pub(super) fn read(dir: &Path) -> Result<Self, TlsError> {
         let read = |name| {
             let path = dir.join(name);

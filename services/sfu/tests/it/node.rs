@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gryt_proto::sfu::v1;
 use gryt_proto::sfu::v1::sfu_service_client::SfuServiceClient;
+use gryt_runtime::occupancy::{Occupancy, OccupancyKey};
 use gryt_sfu::{Sfu, SfuConfig};
 use hyper_util::rt::TokioIo;
 use prometheus_client::registry::Registry;
@@ -281,4 +282,35 @@ async fn a_probe_without_a_user_is_told_its_address_and_garbage_is_counted() {
         running.figure("gryt_sfu_discarded_packets_total{reason=\"not_demuxable\"}"),
         1
     );
+}
+
+#[tokio::test]
+async fn whoever_has_the_key_is_told_how_busy_the_node_is() {
+    let mut running = start().await;
+    let key = OccupancyKey::derive(b"the node's private key");
+    running.sfu.trust(&key).unwrap();
+    running.seat(seat("one", 7, 1)).await.unwrap();
+    running.seat(seat("two", 8, 1)).await.unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let stranger = OccupancyKey::derive(b"another key").request([1; 12]);
+
+    for port in running.sfu.media_ports() {
+        let node = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+        socket.send_to(&stranger, node).unwrap();
+        socket.send_to(&key.request([2; 12]), node).unwrap();
+        let mut reply = [0; 200];
+        let length = socket.recv(&mut reply).unwrap();
+        let told = key.read_response(&reply[..length], [2; 12]);
+        let everything = Occupancy {
+            calls: 1,
+            participants: 2,
+        };
+        assert_eq!(told, Some(everything), "the stranger was answered");
+    }
+    running.sfu.shutdown().await;
+    let dropped = running.figure("gryt_sfu_discarded_packets_total{reason=\"bad_stun\"}");
+    assert_eq!(dropped, 2, "a stranger is one to the node");
 }
