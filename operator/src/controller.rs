@@ -131,7 +131,7 @@ pub async fn run(
     });
     tokio::select! {
         () = reconciling => {}
-        () = ctx.prober.run(&ctx.queue, metrics) => {}
+        () = ctx.prober.run(&ctx.live, &ctx.queue, metrics) => {}
         () = sweep::run(&ctx) => {}
     }
     Ok(())

@@ -18,6 +18,7 @@ use crate::names::ServerName;
 use crate::objects::Child;
 use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, SecretContents};
 
+use live::LiveObjects;
 pub use live::ServerKey;
 use seen::Seen;
 
@@ -115,20 +116,34 @@ pub(crate) fn authority_name(server_id: &str) -> String {
     format!("ca-{server_id}")
 }
 
+/// The file of the SFUs' private key, as the cache has it.
+pub(crate) fn sfu_private_key(live: &LiveObjects, key: &ServerKey) -> Option<Vec<u8>> {
+    let name = key.name.parse::<ServerName>().ok()?.sfu_tls();
+    let file = |contents: &SecretContents| contents.data.get("tls.key").cloned();
+    own_secret(live, key, &name, file)?.map(|file| file.0)
+}
+
+fn own_secret<T>(
+    live: &LiveObjects,
+    key: &ServerKey,
+    name: &str,
+    read: impl FnOnce(&SecretContents) -> T,
+) -> Option<T> {
+    match &live.one(key, Child::Secret, name)?.seen {
+        Seen::Secret(contents) => Some(read(contents)),
+        Seen::Nothing
+        | Seen::Deployment(_)
+        | Seen::Service(_)
+        | Seen::Volume(_)
+        | Seen::Route(_) => None,
+    }
+}
+
 fn own_secrets(ctx: &Context, key: &ServerKey, server: &GrytServer) -> OwnSecrets {
     let Ok(name) = key.name.parse::<ServerName>() else {
         return OwnSecrets::default();
     };
-    let find = |name: &str| -> Option<SecretContents> {
-        match &ctx.live.one(key, Child::Secret, name)?.seen {
-            Seen::Secret(contents) => Some(contents.clone()),
-            Seen::Nothing
-            | Seen::Deployment(_)
-            | Seen::Service(_)
-            | Seen::Volume(_)
-            | Seen::Route(_) => None,
-        }
-    };
+    let find = |name: &str| own_secret(&ctx.live, key, name, SecretContents::clone);
     let id = server.spec.server_id.as_deref();
     OwnSecrets {
         authority: id.and_then(|id| find(&authority_name(id))),

@@ -10,6 +10,7 @@ pub mod config;
 mod context;
 pub mod controller;
 pub mod crd;
+pub mod endings;
 pub mod events;
 pub mod fetch;
 #[cfg(test)]

@@ -55,6 +55,24 @@ pub struct Plan {
     pub waiting: usize,
 }
 
+/// In the order of their turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Calls {
+    Nobody,
+    Unknown,
+    Some(u32),
+}
+
+impl Calls {
+    fn of(member: &Member) -> Self {
+        match member.calls {
+            Some(0) => Self::Nobody,
+            Some(calls) => Self::Some(calls),
+            None => Self::Unknown,
+        }
+    }
+}
+
 /// Plans for all `members` of one class.
 #[must_use]
 pub fn plan(members: &[Member], limits: Limits, now: Instant) -> Plan {
@@ -72,7 +90,7 @@ pub fn plan(members: &[Member], limits: Limits, now: Instant) -> Plan {
             }
             Stage::Waiting { ready } => {
                 // Nobody is cut off on a server that does not serve; then the quiet ones.
-                waiting.push((ready, member.calls.unwrap_or(0), &member.key));
+                waiting.push((ready, Calls::of(member), &member.key));
             }
         }
     }
@@ -138,13 +156,17 @@ mod tests {
     fn broken_servers_come_first_and_busy_ones_last() {
         let ready = Stage::Waiting { ready: true };
         let members = [
-            member("busy", ready, Some(3)),
-            member("quiet", ready, Some(0)),
-            member("unknown", ready, None),
-            member("broken", Stage::Waiting { ready: false }, Some(9)),
+            member("a-busy", ready, Some(3)),
+            member("b-less-busy", ready, Some(2)),
+            member("c-unknown", ready, None),
+            member("d-quiet", ready, Some(0)),
+            member("e-broken", Stage::Waiting { ready: false }, Some(9)),
         ];
         let plan = plan(&members, limits(9), start());
-        assert_eq!(names(&plan.start), ["broken", "quiet", "unknown", "busy"]);
+        assert_eq!(
+            names(&plan.start),
+            ["e-broken", "d-quiet", "c-unknown", "b-less-busy", "a-busy"]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Asks every announced media address again and again whether it answers. A result wakes the
-//! server's reconcile only when it differs from the one before.
+//! Asks every announced media address again and again whether it answers, and its SFU how busy it
+//! is. A result wakes the server's reconcile only when the address answers otherwise than before:
+//! people come and go without that.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,12 +8,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, interval};
+use gryt_runtime::occupancy::{Occupancy, OccupancyKey};
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval, timeout};
 
 use super::queue::Queue;
-use crate::fetch::ServerKey;
+use crate::fetch::live::LiveObjects;
+use crate::fetch::{ServerKey, sfu_private_key};
 use crate::metrics::Metrics;
-use crate::probe::probe;
+use crate::probe::{Question, Told, probe};
 use crate::secrets::draw;
 use crate::status::Probe;
 
@@ -24,6 +28,10 @@ const FAILED_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(500);
 /// Probes at a time; the others are late, which delays a condition and nothing else.
 const MAX_PROBES: usize = 64;
+/// How old an answer may be before a server's turn in a rollout.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long a server's turn waits for a new answer.
+const FRESH_WITHIN: Duration = Duration::from_millis(1500);
 
 /// An address that an SFU tells browsers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,15 +50,37 @@ type Failure = Option<String>;
 struct Target {
     address: MediaAddress,
     /// What the last probe found, if there was one.
-    found: Option<Failure>,
+    found: Option<Found>,
     due: Instant,
     asking: bool,
+    /// By which the SFU answered last. It holds it until its node has the renewed one.
+    key: Option<OccupancyKey>,
+}
+
+#[derive(Debug)]
+struct Found {
+    at: Instant,
+    failure: Failure,
+    /// `None` where the SFU did not say.
+    occupancy: Option<Occupancy>,
+}
+
+/// What is to be asked.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    slot: Slot,
+    address: MediaAddress,
+    key: Option<OccupancyKey>,
 }
 
 /// The addresses that are watched over, one per SFU.
 #[derive(Debug, Default)]
 pub(crate) struct Prober {
     targets: Mutex<HashMap<ServerKey, BTreeMap<i32, Target>>>,
+    /// Somebody waits for an answer.
+    wanted: Notify,
+    /// An answer came.
+    learned: Notify,
 }
 
 impl Prober {
@@ -74,42 +104,105 @@ impl Prober {
                 found: None,
                 due: Instant::now(),
                 asking: false,
+                key: None,
             });
         }
         let known = targets.iter().filter_map(|(slot, target)| {
             let probe = Probe {
                 address: target.address.host.clone(),
                 port: target.address.port.into(),
-                failure: target.found.clone()?,
+                failure: target.found.as_ref()?.failure.clone(),
             };
             Some((*slot, probe))
         });
         known.collect()
     }
 
+    /// What all SFUs of a server carry together, as far as half a minute ago. `None` if one did
+    /// not say.
+    pub(crate) fn occupancy(&self, key: &ServerKey) -> Option<Occupancy> {
+        let all = self.targets();
+        let mut sum = Occupancy::default();
+        for target in all.get(key)?.values() {
+            let one = target.found.as_ref()?.occupancy?;
+            sum.calls = sum.calls.saturating_add(one.calls);
+            sum.participants = sum.participants.saturating_add(one.participants);
+        }
+        Some(sum)
+    }
+
+    /// Asks a server's SFUs anew where the last answer is old, and waits a moment for that.
+    /// Returns whether something was asked.
+    pub(crate) async fn look_again(&self, key: &ServerKey) -> bool {
+        let now = Instant::now();
+        if !self.hasten(key, now) {
+            return false;
+        }
+        self.wanted.notify_one();
+        let answered = async {
+            loop {
+                let learned = self.learned.notified();
+                if !self.is_awaited(key, now) {
+                    return;
+                }
+                learned.await;
+            }
+        };
+        // Nothing in time: what was known has to do.
+        let _ = timeout(FRESH_WITHIN, answered).await;
+        true
+    }
+
+    /// Makes old answers due. Returns whether there is one.
+    fn hasten(&self, key: &ServerKey, now: Instant) -> bool {
+        let mut all = self.targets();
+        let mut hastened = false;
+        for target in all.get_mut(key).into_iter().flat_map(BTreeMap::values_mut) {
+            let found = target.found.as_ref();
+            if found.is_none_or(|found| now.duration_since(found.at) > FRESH) {
+                target.due = now;
+                hastened = true;
+            }
+        }
+        hastened
+    }
+
+    /// Whether an answer that was wanted at `since` is still to come.
+    fn is_awaited(&self, key: &ServerKey, since: Instant) -> bool {
+        let all = self.targets();
+        let mut targets = all.get(key).into_iter().flat_map(BTreeMap::values);
+        targets.any(|target| target.due <= since)
+    }
+
     /// Probes until it is dropped.
-    pub(crate) async fn run(&self, queue: &Queue, metrics: &Metrics) {
+    pub(crate) async fn run(&self, live: &LiveObjects, queue: &Queue, metrics: &Metrics) {
         let mut tick = interval(TICK);
         let mut probes = FuturesUnordered::new();
         loop {
             tokio::select! {
-                _ = tick.tick() => {
-                    let free = MAX_PROBES - probes.len();
-                    for (slot, address) in self.due(free) {
-                        metrics.probed();
-                        probes.push(async move { (slot, ask(&address).await, address) });
-                    }
-                }
-                Some((slot, failure, address)) = probes.next() => {
-                    if self.learn(&slot, &address, failure) {
+                _ = tick.tick() => {}
+                () = self.wanted.notified() => {}
+                Some((due, answered)) = probes.next() => {
+                    let Due { slot, address, .. } = due;
+                    if self.learn(&slot, &address, answered) {
                         queue.send([slot.0]).await;
                     }
+                    continue;
                 }
+            }
+            for due in self.due(MAX_PROBES - probes.len()) {
+                metrics.probed();
+                let private_key = sfu_private_key(live, &due.slot.0);
+                let current = private_key.map(|file| OccupancyKey::derive(&file));
+                probes.push(async move {
+                    let answered = ask(&due, current).await;
+                    (due, answered)
+                });
             }
         }
     }
 
-    fn due(&self, at_most: usize) -> Vec<(Slot, MediaAddress)> {
+    fn due(&self, at_most: usize) -> Vec<Due> {
         let now = Instant::now();
         let mut due = Vec::new();
         for (key, targets) in self.targets().iter_mut() {
@@ -119,28 +212,51 @@ impl Prober {
                 }
                 if !target.asking && target.due <= now {
                     target.asking = true;
-                    due.push(((key.clone(), *slot), target.address.clone()));
+                    due.push(Due {
+                        slot: (key.clone(), *slot),
+                        address: target.address.clone(),
+                        key: target.key.clone(),
+                    });
                 }
             }
         }
         due
     }
 
-    /// Notes a result. Returns whether it is news.
-    fn learn(&self, (key, slot): &Slot, address: &MediaAddress, failure: Failure) -> bool {
+    /// Notes a result. Returns whether it is news to a reconcile.
+    fn learn(
+        &self,
+        (key, slot): &Slot,
+        address: &MediaAddress,
+        answered: Result<Option<Told>, String>,
+    ) -> bool {
         let mut all = self.targets();
         let target = all.get_mut(key).and_then(|targets| targets.get_mut(slot));
         let Some(target) = target.filter(|target| target.address == *address) else {
             return false;
         };
-        let every = match failure {
-            None => REACHED_EVERY,
-            Some(_) => FAILED_EVERY,
+        let now = Instant::now();
+        let every = match answered {
+            Ok(_) => REACHED_EVERY,
+            Err(_) => FAILED_EVERY,
         };
         target.asking = false;
-        target.due = Instant::now() + every;
-        let news = target.found.as_ref() != Some(&failure);
-        target.found = Some(failure);
+        target.due = now + every;
+        let (failure, told) = match answered {
+            Ok(told) => (None, told),
+            Err(error) => (Some(error), None),
+        };
+        let (key, occupancy) = told.unzip();
+        target.key = key.or_else(|| target.key.take());
+        let before = target.found.as_ref().map(|found| &found.failure);
+        let news = before != Some(&failure);
+        target.found = Some(Found {
+            at: now,
+            failure,
+            occupancy,
+        });
+        drop(all);
+        self.learned.notify_waiters();
         news
     }
 
@@ -149,13 +265,16 @@ impl Prober {
     }
 }
 
-async fn ask(address: &MediaAddress) -> Failure {
-    let transaction = match draw() {
-        Ok(transaction) => transaction,
-        Err(error) => return Some(error.to_string()),
+/// Asks with the key of today's Secret, and with the one that worked last if that is another.
+async fn ask(due: &Due, current: Option<OccupancyKey>) -> Result<Option<Told>, String> {
+    let last = due.key.clone().filter(|key| Some(key) != current.as_ref());
+    let question = Question {
+        transaction: draw().map_err(|error| error.to_string())?,
+        keys: current.into_iter().chain(last).collect(),
     };
-    let asked = probe(&address.host, address.port, transaction).await;
-    asked.err().map(|error| error.to_string())
+    let MediaAddress { host, port } = &due.address;
+    let asked = probe(host, *port, &question).await;
+    asked.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -180,21 +299,37 @@ mod tests {
         [(0, address(port))].into()
     }
 
+    fn due(port: u16) -> Due {
+        Due {
+            slot: (key(), 0),
+            address: address(port),
+            key: None,
+        }
+    }
+
+    fn busy(calls: u32) -> Told {
+        let occupancy = Occupancy {
+            calls,
+            participants: 2 * calls,
+        };
+        (OccupancyKey::derive(b"key"), occupancy)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn only_a_changed_result_is_news() {
         let prober = Prober::default();
         let slot = (key(), 0);
         assert!(prober.aim(&key(), at(1)).is_empty());
-        assert_eq!(prober.due(9), [(slot.clone(), address(1))]);
+        assert_eq!(prober.due(9), [due(1)]);
         assert!(prober.due(9).is_empty(), "asked twice at the same time");
 
-        assert!(prober.learn(&slot, &address(1), None));
+        assert!(prober.learn(&slot, &address(1), Ok(None)));
         assert_eq!(prober.aim(&key(), at(1))[&0].failure, None);
         assert!(prober.due(9).is_empty());
         tokio::time::advance(REACHED_EVERY).await;
         assert_eq!(prober.due(9).len(), 1);
-        assert!(!prober.learn(&slot, &address(1), None));
-        assert!(prober.learn(&slot, &address(1), Some("silent".to_owned())));
+        assert!(!prober.learn(&slot, &address(1), Ok(None)));
+        assert!(prober.learn(&slot, &address(1), Err("silent".to_owned())));
     }
 
     #[tokio::test(start_paused = true)]
@@ -204,9 +339,64 @@ mod tests {
         prober.aim(&key(), at(1));
         prober.due(9);
         assert!(prober.aim(&key(), at(2)).is_empty());
-        assert!(!prober.learn(&slot, &address(1), None));
-        assert_eq!(prober.due(9), [(slot.clone(), address(2))]);
+        assert!(!prober.learn(&slot, &address(1), Ok(None)));
+        assert_eq!(prober.due(9), [due(2)]);
         prober.aim(&key(), BTreeMap::new());
-        assert!(!prober.learn(&slot, &address(2), None));
+        assert!(!prober.learn(&slot, &address(2), Ok(None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn people_who_come_and_go_are_known_and_no_news() {
+        let prober = Prober::default();
+        let [first, second] = [0, 1].map(|slot| (key(), slot));
+        prober.aim(&key(), [(0, address(1)), (1, address(2))].into());
+        prober.learn(&first, &address(1), Ok(Some(busy(1))));
+        assert_eq!(prober.occupancy(&key()), None, "the second has not said");
+        prober.learn(&second, &address(2), Ok(Some(busy(2))));
+        assert_eq!(prober.occupancy(&key()), Some(busy(3).1));
+        assert!(!prober.learn(&second, &address(2), Ok(Some(busy(7)))));
+        assert_eq!(prober.occupancy(&key()), Some(busy(8).1));
+        assert!(!prober.learn(&first, &address(1), Ok(None)));
+        assert_eq!(prober.occupancy(&key()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_key_that_worked_last_is_tried_until_another_does() {
+        let prober = Prober::default();
+        let slot = (key(), 0);
+        prober.aim(&key(), at(1));
+        prober.learn(&slot, &address(1), Ok(Some(busy(1))));
+        prober.learn(&slot, &address(1), Ok(None));
+        tokio::time::advance(REACHED_EVERY).await;
+        assert_eq!(prober.due(9)[0].key, Some(busy(1).0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_answer_is_asked_for_again_before_a_turn() {
+        let prober = Prober::default();
+        let slot = (key(), 0);
+        assert!(!prober.look_again(&key()).await, "nothing is announced");
+        prober.aim(&key(), at(1));
+        prober.due(9);
+        prober.learn(&slot, &address(1), Ok(Some(busy(0))));
+        assert!(!prober.look_again(&key()).await, "it is fresh");
+        tokio::time::advance(FRESH + Duration::from_secs(1)).await;
+        let answer = async {
+            prober.wanted.notified().await;
+            assert_eq!(prober.due(9).len(), 1);
+            prober.learn(&slot, &address(1), Ok(Some(busy(4))));
+        };
+        let server = key();
+        let (asked, ()) = tokio::join!(prober.look_again(&server), answer);
+        assert!(asked);
+        assert_eq!(prober.occupancy(&key()), Some(busy(4).1));
+
+        tokio::time::advance(FRESH + Duration::from_secs(1)).await;
+        let begun = Instant::now();
+        assert!(prober.look_again(&key()).await);
+        assert!(
+            begun.elapsed() <= FRESH_WITHIN,
+            "an SFU that is silent holds nobody up"
+        );
     }
 }

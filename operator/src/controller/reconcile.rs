@@ -324,7 +324,8 @@ fn keep_signaling_for_calls(valid: &ValidServer, seen: &Children, objects: &mut 
     }
 }
 
-fn is_paused(server: &GrytServer) -> bool {
+/// Whether the operator keeps its hands off.
+pub(super) fn is_paused(server: &GrytServer) -> bool {
     let annotation = server.annotations().get(PAUSED_ANNOTATION);
     annotation.is_some_and(|value| value == "true")
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gryt_runtime::occupancy::Occupancy;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 use tokio::time::Instant;
 
+use super::reconcile::is_paused;
 use crate::context::Context;
 use crate::crd::GrytServer;
 use crate::events::Notice;
@@ -51,12 +53,11 @@ impl Rollouts {
         }
     }
 
-    fn start(&self, key: &ServerKey, class: &Option<String>, start: Start) {
-        let mut inner = self.lock();
-        inner.started.insert(key.clone(), start);
-        if let Some(held) = inner.held.get_mut(class) {
-            held.remove(key);
-        }
+    /// Whether the server was told to take these images, and may not have yet.
+    fn has_started(&self, key: &ServerKey, images: &ValidImages) -> bool {
+        let inner = self.lock();
+        let start = inner.started.get(key);
+        start.is_some_and(|start| start.images == mark(images))
     }
 
     fn hold(&self, key: &ServerKey, class: &Option<String>) {
@@ -105,6 +106,7 @@ pub(super) async fn take_turn(
         .as_ref()
         .is_none_or(|running| is_same(running, &valid.images))
         || valid.suspended
+        || ctx.rollouts.has_started(key, &valid.images)
     {
         release(ctx, key, valid);
         return Turn::Free;
@@ -112,21 +114,25 @@ pub(super) async fn take_turn(
     let Some(running) = running else {
         return Turn::Free;
     };
-    let plan = plan_class(ctx, valid);
+    let was_ready = is_serving(children);
+    let starting = || Starting { key, was_ready };
+    let mut plan = plan_class(ctx, valid, None);
     if plan.start.contains(key) {
-        let start = Start {
-            at: Instant::now(),
-            images: mark(&valid.images),
-            was_ready: is_serving(children),
-        };
-        ctx.rollouts.start(key, &valid.class.name, start);
+        let anew = was_ready && ctx.prober.look_again(key).await;
+        plan = plan_class(ctx, valid, Some(starting()));
+        if anew {
+            // Calls that began meanwhile may have put others before this one.
+            let mut others = plan.start.clone();
+            others.retain(|other| other != key);
+            ctx.queue.send(others).await;
+        }
+    }
+    if plan.start.contains(key) {
+        release(ctx, key, valid);
         // The same version in another image is an edit by hand that is being taken back.
         if running.version != valid.images.version {
-            let message = format!(
-                "Takes version {} in the place of {}; its SFU ends when its calls have, or after the drain timeout.",
-                valid.images.version, running.version
-            );
             let about = server.object_ref(&());
+            let message = rolling_out(ctx, key, &running, &valid.images);
             tell(ctx, &about, false, "RollingOut", message).await;
         }
         return Turn::Free;
@@ -145,7 +151,7 @@ pub(super) async fn wake_next(ctx: &Context, valid: &ValidServer) {
         held.is_some_and(|held| !held.is_empty())
     };
     if waits {
-        let plan = plan_class(ctx, valid);
+        let plan = plan_class(ctx, valid, None);
         tell_if_stopped(ctx, &plan, valid).await;
         ctx.queue.send(plan.start).await;
     }
@@ -166,8 +172,16 @@ fn release(ctx: &Context, key: &ServerKey, valid: &ValidServer) {
     }
 }
 
-/// Plans for all servers that the class of `valid` serves.
-fn plan_class(ctx: &Context, valid: &ValidServer) -> Plan {
+/// Who takes the new images if the plan lets it.
+#[derive(Debug, Clone, Copy)]
+struct Starting<'a> {
+    key: &'a ServerKey,
+    was_ready: bool,
+}
+
+/// Plans for all servers that the class of `valid` serves, and notes the start of the one that is
+/// starting, so that no other plan is made between.
+fn plan_class(ctx: &Context, valid: &ValidServer, starting: Option<Starting<'_>>) -> Plan {
     let now = Instant::now();
     let servers = ctx.servers.state();
     let of_class = servers.iter().filter(|server| {
@@ -180,6 +194,7 @@ fn plan_class(ctx: &Context, valid: &ValidServer) -> Plan {
     });
     let images = mark(&valid.images);
     let limits = limits(valid);
+    let refused = ctx.refused();
     let mut inner = ctx.rollouts.lock();
     let members: Vec<Member> = of_class
         .filter_map(|server| {
@@ -188,10 +203,12 @@ fn plan_class(ctx: &Context, valid: &ValidServer) -> Plan {
             let serves = is_rolled_out(&signaling) && is_rolled_out(&sfu);
             let current = signaling.image.as_deref() == Some(&*valid.images.signaling)
                 && sfu.image.as_deref() == Some(&*valid.images.sfu);
+            let told = inner.started.get(&key);
+            let told = told.is_some_and(|start| start.images == images);
             let stage = if server.spec.suspend || (current && serves) {
                 inner.started.remove(&key);
                 Stage::Done
-            } else if current {
+            } else if current || told {
                 let fresh = || Start {
                     at: now,
                     images: images.clone(),
@@ -209,15 +226,60 @@ fn plan_class(ctx: &Context, valid: &ValidServer) -> Plan {
                     let since = start.at.into_std();
                     Stage::InFlight { since }
                 }
+            } else if is_paused(server) || (refused.contains(&key) && key != own_key(valid)) {
+                // It takes no turn, so nobody waits for it.
+                return None;
             } else {
                 Stage::Waiting { ready: serves }
             };
-            let calls = None;
+            let calls = ctx.prober.occupancy(&key).map(|known| known.calls);
             Some(Member { key, stage, calls })
         })
         .collect();
-    drop(inner);
-    plan(&members, limits, now.into_std())
+    let plan = plan(&members, limits, now.into_std());
+    if let Some(Starting { key, was_ready }) = starting
+        && plan.start.contains(key)
+    {
+        let start = Start {
+            at: now,
+            images,
+            was_ready,
+        };
+        inner.started.insert(key.clone(), start);
+    }
+    plan
+}
+
+fn own_key(valid: &ValidServer) -> ServerKey {
+    ServerKey {
+        namespace: valid.namespace.to_string(),
+        name: valid.name.to_string(),
+    }
+}
+
+/// What a person reads when a server's turn has come.
+fn rolling_out(
+    ctx: &Context,
+    key: &ServerKey,
+    running: &ValidImages,
+    wanted: &ValidImages,
+) -> String {
+    let begun = format!(
+        "Takes version {} in the place of {}",
+        wanted.version, running.version
+    );
+    match ctx.prober.occupancy(key) {
+        Some(Occupancy { calls: 0, .. }) => format!("{begun}; nobody is in a call."),
+        Some(Occupancy {
+            calls,
+            participants,
+        }) => format!(
+            "{begun}; calls: {calls} with {participants} in them. Its SFU ends when they have, or after the drain timeout."
+        ),
+        None => {
+            format!("{begun}; its SFU ends when its calls have, or after the drain timeout.")
+        }
+    }
 }
 
 fn limits(valid: &ValidServer) -> Limits {

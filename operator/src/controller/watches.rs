@@ -16,11 +16,13 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerClass};
+use crate::endings::Endings;
+use crate::events::Notice;
 use crate::fetch::ServerKey;
 use crate::fetch::live::{self, SERVER_NAMESPACE_LABEL};
 use crate::fetch::surroundings::ForeignApi;
@@ -329,32 +331,69 @@ fn server_of(ctx: &Context, object: &DynamicObject) -> Option<ServerKey> {
 }
 
 async fn pods_watch(ctx: Arc<Context>, api: Api<Pod>, config: Config, listed: Listed) {
-    let key = |pod: &Pod| {
-        Some(ServerKey {
-            namespace: pod.namespace()?,
-            name: pod.labels().get(INSTANCE_LABEL)?.clone(),
-        })
-    };
+    let (tell, told) = mpsc::channel(MOST_ENDINGS);
     let around = &ctx.surroundings;
-    follow(&ctx, api, config, &listed, move |event| match event {
-        Event::Apply(pod) | Event::InitApply(pod) => {
-            let changed = key(&pod).filter(|key| around.put_pod(key.clone(), &pod));
+    let mut endings = Endings::default();
+    let ended = |key: Option<&ServerKey>, notice: Option<Notice>| {
+        if let Some((key, notice)) = key.cloned().zip(notice)
+            && tell.try_send((key, notice)).is_err()
+        {
+            tracing::warn!("too many SFUs ended at once to tell of each");
+        }
+    };
+    let watched = follow(&ctx, api, config, &listed, |event| match event {
+        Event::Apply(pod) => {
+            let key = server_of_pod(&pod);
+            ended(key.as_ref(), endings.learn(&pod));
+            let changed = key.filter(|key| around.put_pod(key.clone(), &pod));
+            changed.into_iter().collect()
+        }
+        Event::InitApply(pod) => {
+            let key = server_of_pod(&pod);
+            ended(key.as_ref(), endings.list(&pod));
+            let changed = key.filter(|key| around.put_pod(key.clone(), &pod));
             changed.into_iter().collect()
         }
         Event::Delete(pod) => {
-            let key = key(&pod);
+            let key = server_of_pod(&pod);
+            ended(key.as_ref(), endings.learn(&pod));
+            endings.forget(&pod);
             if let Some(key) = &key {
                 around.remove_pod(key, &pod);
             }
             key.into_iter().collect()
         }
         Event::Init => {
+            endings.begin();
             around.begin_pods();
             Vec::new()
         }
-        Event::InitDone => around.end_pods().into_iter().collect(),
+        Event::InitDone => {
+            endings.end();
+            around.end_pods().into_iter().collect()
+        }
+    });
+    tokio::join!(watched, tell_endings(&ctx, told));
+}
+
+/// Endings that wait to be told. One more is left out: Events explain, nothing waits for them.
+const MOST_ENDINGS: usize = 256;
+
+/// Tells of SFUs that ended, beside the watch, which does not wait for writes.
+async fn tell_endings(ctx: &Context, mut told: mpsc::Receiver<(ServerKey, Notice)>) {
+    while let Some((key, notice)) = told.recv().await {
+        let server = ObjectRef::new(&key.name).within(&key.namespace);
+        if let Some(server) = ctx.servers.get(&server) {
+            ctx.events.tell(&server.object_ref(&()), notice).await;
+        }
+    }
+}
+
+fn server_of_pod(pod: &Pod) -> Option<ServerKey> {
+    Some(ServerKey {
+        namespace: pod.namespace()?,
+        name: pod.labels().get(INSTANCE_LABEL)?.clone(),
     })
-    .await;
 }
 
 async fn nodes_watch(ctx: Arc<Context>, api: Api<Node>, config: Config, listed: Listed) {
