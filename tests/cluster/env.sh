@@ -1,11 +1,12 @@
 # Where the test cluster's things are and what they are called. Sourced by every script here.
-# Two clusters live side by side as long as their index differs: 0 is a developer's, 1 the tests'.
+# Clusters live side by side as long as their index differs: 0 is a developer's, 1 the tests', 2 the bench's.
 
 : "${GRYT_CLUSTER_INDEX:=0}"
 : "${GRYT_CLUSTER_BIN:?names the folder with hyperkube, helm and coredns}"
 : "${GRYT_CLUSTER_DIR:=/var/lib/gryt-cluster-$GRYT_CLUSTER_INDEX}" # short: sockets live in it
 : "${GRYT_CLUSTER_CONTROLLERS:=}"                                # the program of that name
 : "${GRYT_CLUSTER_IMAGES:=$GRYT_CLUSTER_DIR/images}"               # loaded before a node starts
+: "${GRYT_CLUSTER_CONTROLLED:=yes}"                               # no: etcd and the API server alone
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=gryt$GRYT_CLUSTER_INDEX # begins the name of every bridge, namespace and cgroup
@@ -17,6 +18,8 @@ bridge=$name-br
 network=10.199.$GRYT_CLUSTER_INDEX     # /24: .1 is the host, .11 and .12 the nodes
 pods=10.$((240 + GRYT_CLUSTER_INDEX))  # /16, of which each node has a /24
 services=10.$((96 + GRYT_CLUSTER_INDEX)) # /16
+node_ports=30000-32767 # as Kubernetes has it
+[ "$GRYT_CLUSTER_CONTROLLED" = yes ] || node_ports=10000-65535 # two for each of many servers
 api=$network.1:6443
 etcd_port=$((23790 + 2 * GRYT_CLUSTER_INDEX)) # and the next one, for peers
 

@@ -35,6 +35,14 @@ impl Nodes {
         Self::new(1)
     }
 
+    /// The API server of `cargo xtask bench operator`, which has no nodes.
+    ///
+    /// # Errors
+    /// When its programs can be neither unpacked nor built.
+    pub(crate) fn bench() -> Result<Self> {
+        Self::new(2)
+    }
+
     fn new(index: u8) -> Result<Self> {
         packages::ensure(&packages::CLUSTER)?;
         let programs = programs::ensure().context("get the programs of the cluster")?;
@@ -143,6 +151,17 @@ impl Nodes {
             ("GRYT_CLUSTER_DIR", self.folder()),
             ("KUBECONFIG", self.kubeconfig()),
         ]
+    }
+}
+
+/// A cluster that ends when this is dropped, whatever happened meanwhile.
+pub(crate) struct Running<'a>(pub(crate) &'a Nodes);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.down() {
+            eprintln!("the cluster is left behind: {error:#}");
+        }
     }
 }
 

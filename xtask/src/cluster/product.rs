@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::cache;
 use crate::cluster::nodes::Nodes;
 use crate::cluster::progress::step;
-use crate::command::{command, run};
+use crate::command::{command, output, run};
 use crate::packages::is_installed;
 
 /// Where the operator lives.
@@ -23,6 +23,17 @@ const SERVER: &str = "chat";
 /// When Helm fails or the operator does not get ready.
 pub(crate) fn install_operator(nodes: &Nodes) -> Result<()> {
     operator(&on(nodes), &settings(nodes))
+}
+
+/// Installs everything of the operator's chart where no node can run its pod: kinds, roles, class.
+///
+/// # Errors
+/// When Helm fails.
+pub(crate) fn install_unready(nodes: &Nodes) -> Result<()> {
+    let chart = chart("gryt-operator");
+    let mut install = nodes.helm(&["upgrade", "--install", "gryt-operator", &chart]);
+    install.args(["--namespace", NAMESPACE, "--create-namespace"]);
+    output(install).map(drop)
 }
 
 /// Installs operator and server on our own nodes.

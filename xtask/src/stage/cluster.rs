@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cluster::gateway;
-use crate::cluster::nodes::Nodes;
+use crate::cluster::nodes::{Nodes, Running};
 use crate::cluster::product;
 use crate::command::{cargo, command};
 use crate::packages;
@@ -57,15 +57,4 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     }
     drop(running);
     Ok(())
-}
-
-/// A cluster that ends with the stage, however the stage ends.
-struct Running<'a>(&'a Nodes);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.down() {
-            eprintln!("the cluster is left behind: {error:#}");
-        }
-    }
 }
