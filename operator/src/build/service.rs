@@ -90,7 +90,7 @@ pub(super) fn media(server: &ValidServer) -> Vec<Service> {
                 type_: Some(type_.to_owned()),
                 // Any other node would answer from its own address, which ICE refuses.
                 external_traffic_policy: Some("Local".to_owned()),
-                // A pod that drains is not ready and keeps its calls.
+                // A pod that ends keeps its calls, and so does one whose probes are late.
                 publish_not_ready_addresses: Some(true),
                 selector: Some(selector_labels(server, of)),
                 ports: Some(vec![

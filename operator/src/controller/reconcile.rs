@@ -175,11 +175,11 @@ async fn bring(
     let due = material.certificates.due;
     let mut objects = build(&valid, &material);
     keep_signaling_for_calls(&valid, seen, &mut objects);
-    if !objects.awaited.is_empty() && pass < PASSES {
+    let waits = !objects.awaited.is_empty() && pass < PASSES;
+    if waits {
         let services = apply_services(ctx, key, &valid.uid, &objects).await;
         services.map_err(Error::Apply)?;
-        let now = fetch::children(ctx, key);
-        if now.media_services != seen.media_services || now.web_service != seen.web_service {
+        if assigned_since(ctx, key, seen) {
             return Ok(None);
         }
     }
@@ -196,6 +196,11 @@ async fn bring(
             None => return Err(Error::Apply(error)),
         },
     };
+    // A Service that a quota refused a moment ago may have come through this time, and our own
+    // write is no news that would bring us back.
+    if waits && refused.is_none() && assigned_since(ctx, key, seen) {
+        return Ok(None);
+    }
     Ok(Some(Brought {
         children: fetch::children(ctx, key),
         valid,
@@ -203,6 +208,12 @@ async fn bring(
         due,
         refused,
     }))
+}
+
+/// Whether the cluster has assigned something that build didn't know.
+fn assigned_since(ctx: &Context, key: &ServerKey, seen: &Children) -> bool {
+    let now = fetch::children(ctx, key);
+    now.media_services != seen.media_services || now.web_service != seen.web_service
 }
 
 /// Stands for everything that decides what is built.

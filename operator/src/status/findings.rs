@@ -264,9 +264,12 @@ pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option
     of(Component::Signaling, "signaling").or_else(|| of(Component::Sfu, "SFU"))
 }
 
-/// The way to the server isn't open yet: its Gateway hasn't taken the HTTPRoute, or there is no
-/// load balancer's address.
+/// The way to the server isn't open: its Gateway hasn't taken the HTTPRoute, or page or media have
+/// no address from the cluster.
 pub(super) fn way_in(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
+    if let Some((reason, message)) = awaited(facts, Component::Sfu) {
+        return Some(Draft::new(MEDIA_AVAILABLE, Truth::False, reason, message));
+    }
     let closed = |reason: &str, message: String| {
         Some(Draft::new(
             SIGNALING_AVAILABLE,

@@ -4,7 +4,7 @@ use super::{Facts, Probe};
 use crate::conditions::{Draft, MEDIA_REACHABLE, Truth, find};
 use crate::crd::{GrytServerStatus, MediaStatus};
 use crate::observed::{Children, Component, PodSeen};
-use crate::valid::{Announced, ValidServer};
+use crate::valid::{Announced, Slot, ValidServer};
 
 /// The address that each slot's SFU announces: `status.media`, and what to probe.
 #[must_use]
@@ -56,6 +56,13 @@ pub(super) fn reachable(facts: &Facts<'_>, valid: &ValidServer, next: &GrytServe
         let message = "spec.suspend is true: no SFU answers.".to_owned();
         return draft(Truth::Unknown, "Suspended", message);
     }
+    if let Some(slot) = without_address(facts, valid) {
+        let service = valid.name.sfu_media(slot.number);
+        let message = format!(
+            "The Service \"{service}\" has lost its address: browsers don't reach the SFU until the cluster assigns one."
+        );
+        return draft(Truth::False, "NoAddress", message);
+    }
     let probes: Option<Vec<&Probe>> = next
         .media
         .iter()
@@ -84,6 +91,14 @@ pub(super) fn reachable(facts: &Facts<'_>, valid: &ValidServer, next: &GrytServe
         targets.join(", ")
     );
     draft(Truth::True, "ProbedFromInside", message)
+}
+
+/// A slot whose SFU was made for an address that the cluster has taken back.
+fn without_address<'a>(facts: &Facts<'_>, valid: &'a ValidServer) -> Option<&'a Slot> {
+    valid.slots.iter().find(|slot| {
+        matches!(slot.announced, Announced::Pending(_))
+            && facts.children.sfus.contains_key(&slot.number)
+    })
 }
 
 fn target(probe: &Probe) -> String {

@@ -217,6 +217,33 @@ fn a_silent_media_address_is_told_and_comes_back() {
 }
 
 #[test]
+fn an_address_that_the_cluster_took_back_is_not_reachable_until_there_is_one() {
+    let mut scene = Scene::running();
+    let good = scene.report(0);
+    let service = scene.observed.children.media_services.remove(&0).unwrap();
+    // The last answer is about an address that nobody holds.
+    let lost = scene.report(10);
+    assert!(shown(&lost).contains(&"MediaReachable=False:NoAddress".to_owned()));
+    assert!(message(&lost, MEDIA_REACHABLE).contains("chat-sfu-0-media"));
+    assert_eq!(
+        shown(&lost)[..2],
+        [
+            "Ready=False:WaitingForNodePort",
+            "Reconciling=True:WaitingForNodePort"
+        ]
+    );
+
+    scene.trouble = Some("The Service is over the quota.".to_owned());
+    let refused = scene.report(20);
+    assert!(shown(&refused).contains(&"Stalled=True:ApplyRefused".to_owned()));
+    assert!(shown(&refused).contains(&"MediaReachable=False:NoAddress".to_owned()));
+
+    scene.trouble = None;
+    scene.observed.children.media_services.insert(0, service);
+    assert_eq!(shown(&scene.status_at(30)), shown(&good));
+}
+
+#[test]
 fn a_refusal_keeps_what_was_reported_of_the_last_good_state() {
     let mut scene = Scene::running().with_class(|_| {});
     let good = scene.report(0);
