@@ -9,14 +9,16 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use k8s_openapi::serde::Serialize;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Resource, ResourceExt as _};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::build::Services;
 use crate::context::Context;
 use crate::fetch::ServerKey;
 use crate::fetch::live::{self, Judgement};
+use crate::fetch::object::Object;
 use crate::metrics::Verb;
 use crate::objects::{Applied, Child, Objects, Prepared};
 
@@ -180,16 +182,22 @@ pub(crate) async fn apply_services(
     ctx: &Context,
     key: &ServerKey,
     uid: &str,
-    objects: &Objects<Prepared>,
+    services: &Services,
 ) -> Result<(), Error> {
+    let Services {
+        media,
+        sfus,
+        signaling,
+    } = services;
     let mut to = Target {
         ctx,
         key,
         uid,
         refused: None,
     };
-    to.all(Child::Service, &objects.media_services).await?;
-    to.all(Child::Service, [&objects.signaling_service]).await
+    to.all(Child::Service, media).await?;
+    to.all(Child::Service, sfus).await?;
+    to.all(Child::Service, [signaling]).await
 }
 
 /// Where the objects go.
@@ -274,7 +282,7 @@ impl Target<'_> {
         wanted["metadata"]["annotations"][compare::APPLIED_ANNOTATION] = Value::from(&*digest);
         let written = self.write(kind, namespace, name, &wanted).await?;
         tracing::debug!(?kind, name, "applied");
-        let live = live::read(kind, written);
+        let live = live::read(kind, &written);
         let fingerprint = live.fingerprint;
         objects.put(self.key.clone(), kind, name.to_owned(), live);
         objects.confirm(self.key, (kind, name), &digest, fingerprint);
@@ -289,14 +297,14 @@ impl Target<'_> {
         namespace: &str,
         name: &str,
         wanted: &Value,
-    ) -> Result<DynamicObject, Error> {
+    ) -> Result<Object, Error> {
         let known = self.ctx.live.one(self.key, kind, name).is_some();
         let applied = self.apply_once(kind, namespace, name, wanted).await;
         let repairable = known
             && kind != Child::PersistentVolumeClaim
             && match &applied {
                 Ok(object) => {
-                    let live = serde_json::to_value(object).unwrap_or_default();
+                    let live = serde_json::from_str(&object.steady()).unwrap_or_default();
                     !compare::holds(wanted, &live)
                 }
                 Err(error) => is_status(error, 422) || is_status(error, 409),
@@ -323,7 +331,7 @@ impl Target<'_> {
         namespace: &str,
         name: &str,
         wanted: &Value,
-    ) -> Result<DynamicObject, Error> {
+    ) -> Result<Object, Error> {
         let api = self.api(kind, namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(wanted);
@@ -350,7 +358,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    fn api(&self, kind: Child, namespace: &str) -> Api<DynamicObject> {
+    fn api(&self, kind: Child, namespace: &str) -> Api<Object> {
         let client = self.ctx.client.clone();
         Api::namespaced_with(client, namespace, &kind.api_resource())
     }

@@ -20,6 +20,8 @@ mod volume;
 
 use std::marker::PhantomData;
 
+use k8s_openapi::api::core::v1::Service;
+
 use crate::objects::{Objects, Prepared};
 use crate::valid::{Announced, ValidServer};
 
@@ -27,21 +29,48 @@ pub use material::{Material, MaterialError, OwnerToken, Sources};
 pub use metadata::{METRICS_LABEL, SLOT_LABEL};
 pub use service::{GRPC_PORT_NAME, MEDIA_TCP_PORT_NAME, MEDIA_UDP_PORT_NAME, WEB_PORT_NAME};
 
+/// The Services, which are all that can be built before the cluster has assigned their ports and
+/// addresses.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// `<server>-sfu-<n>-media`, where media comes by a Service.
+    pub media: Vec<Service>,
+    /// `<server>-sfu-<n>`, for gRPC.
+    pub sfus: Vec<Service>,
+    /// `<server>-signaling`.
+    pub signaling: Service,
+}
+
+/// Builds the Services of `server`.
+#[must_use]
+pub fn services(server: &ValidServer) -> Services {
+    Services {
+        media: service::media(server),
+        sfus: service::sfus(server),
+        signaling: service::signaling(server),
+    }
+}
+
+/// The Deployments of `server` that can't be built before the cluster has assigned a port or an
+/// address.
+#[must_use]
+pub fn awaited(server: &ValidServer) -> Vec<String> {
+    let pending = server.slots.iter().filter(|slot| is_pending(slot));
+    let slots = pending.map(|slot| server.name.sfu_slot(slot.number));
+    let signaling = server.origin.is_none().then(|| server.name.signaling());
+    slots.chain(signaling).collect()
+}
+
 /// Builds every object of `server`. What can't be built before the cluster has assigned a port or
 /// an address is left out and named in [`Objects::awaited`].
 #[must_use]
 pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
     let placed = |slot: &&_| !is_pending(slot);
-    let mut awaited: Vec<String> = server
-        .slots
-        .iter()
-        .filter(|slot| is_pending(slot))
-        .map(|slot| server.name.sfu_slot(slot.number))
-        .collect();
-    let signaling = deployment::signaling(server);
-    if signaling.is_none() {
-        awaited.push(server.name.signaling());
-    }
+    let Services {
+        media,
+        sfus,
+        signaling,
+    } = services(server);
     Objects {
         authority: secret::authority(server, material),
         service_accounts: service_account::build(server),
@@ -50,9 +79,9 @@ pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
         volume: volume::build(server),
         network_policies: network_policy::build(server),
         disruption_budgets: disruption_budget::build(server),
-        media_services: service::media(server),
-        sfu_services: service::sfus(server),
-        signaling_service: service::signaling(server),
+        media_services: media,
+        sfu_services: sfus,
+        signaling_service: signaling,
         certificate: certificate::build(server),
         http_route: http_route::build(server),
         ingress: ingress::build(server),
@@ -62,8 +91,8 @@ pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
             .filter(placed)
             .map(|slot| deployment::sfu(server, slot))
             .collect(),
-        signaling,
-        awaited,
+        signaling: deployment::signaling(server),
+        awaited: awaited(server),
         state: PhantomData,
     }
 }

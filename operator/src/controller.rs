@@ -137,7 +137,8 @@ pub async fn run(
     Ok(())
 }
 
-/// A task of its own, so that servers use all cores; it ends when the controller is dropped.
+/// A task of its own, so that a panic ends one reconcile and no other; it ends when the controller
+/// is dropped.
 async fn spawned(server: Arc<GrytServer>, ctx: Arc<Context>) -> Result<Action, Error> {
     let task = tokio::spawn(async move {
         let mut synced = ctx.synced.clone();

@@ -3,6 +3,7 @@
 
 pub(crate) mod live;
 pub(crate) mod named;
+pub(crate) mod object;
 pub(crate) mod seen;
 pub(crate) mod surroundings;
 

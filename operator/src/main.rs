@@ -31,7 +31,9 @@ enum Command {
     Crd,
 }
 
-#[tokio::main]
+// One thread: the API server is the limit long before one core is, and threads that wake each other
+// for every answer cost more than they bring.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(config) => run(*config).await,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::prober::MediaAddress;
 use super::rollouts::{self, Turn};
 use crate::apply::{self, FIELD_MANAGER, WRITE_LIMIT, apply, apply_services};
-use crate::build::{Material, MaterialError, Sources, build};
+use crate::build::{Material, MaterialError, Sources, awaited, build, services};
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
 use crate::events::notices;
@@ -164,6 +164,15 @@ async fn bring(
             refused: None,
         }));
     }
+    let waits = !awaited(&valid).is_empty() && pass < PASSES;
+    if waits {
+        // Before certificates are made, which the next pass would make once more.
+        let applied = apply_services(ctx, key, &valid.uid, &services(&valid)).await;
+        applied.map_err(Error::Apply)?;
+        if assigned_since(ctx, key, seen) {
+            return Ok(None);
+        }
+    }
     let sources = Sources {
         own: &observed.own_secrets,
         platform_tls: &observed.named_secrets.platform_tls,
@@ -175,14 +184,6 @@ async fn bring(
     let due = material.certificates.due;
     let mut objects = build(&valid, &material);
     keep_signaling_for_calls(&valid, seen, &mut objects);
-    let waits = !objects.awaited.is_empty() && pass < PASSES;
-    if waits {
-        let services = apply_services(ctx, key, &valid.uid, &objects).await;
-        services.map_err(Error::Apply)?;
-        if assigned_since(ctx, key, seen) {
-            return Ok(None);
-        }
-    }
     let applied = Box::pin(apply(ctx, key, &valid.uid, objects)).await;
     let refused = match applied {
         Ok(applied) => {

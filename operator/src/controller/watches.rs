@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DynamicObject};
+use kube::api::Api;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
@@ -25,6 +25,7 @@ use crate::endings::Endings;
 use crate::events::Notice;
 use crate::fetch::ServerKey;
 use crate::fetch::live::{self, SERVER_NAMESPACE_LABEL};
+use crate::fetch::object::Object;
 use crate::fetch::surroundings::ForeignApi;
 use crate::objects::Child;
 
@@ -267,28 +268,29 @@ fn served_by(ctx: &Context, class: &str) -> Vec<ServerKey> {
 
 async fn children_watch(ctx: Arc<Context>, kind: Child, config: Config, listed: Listed) {
     let resource = kind.api_resource();
-    let api: Api<DynamicObject> = Api::all_with(ctx.client.clone(), &resource);
+    let api: Api<Object> = Api::all_with(ctx.client.clone(), &resource);
     follow(&ctx, api, config, &listed, |event| {
         child_event(&ctx, kind, event)
     })
     .await;
 }
 
-fn child_event(ctx: &Context, kind: Child, event: Event<DynamicObject>) -> Vec<ServerKey> {
+fn child_event(ctx: &Context, kind: Child, event: Event<Object>) -> Vec<ServerKey> {
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let Some(key) = server_of(ctx, &object) else {
                 return Vec::new();
             };
-            let name = object.name_any();
-            let news = ctx
-                .live
-                .put(key.clone(), kind, name, live::read(kind, object));
             // A CA that was written while its server went: the sweep at the deletion missed it.
             let server = ObjectRef::new(&key.name).within(&key.namespace);
             if kind == Child::Secret && ctx.servers.get(&server).is_none() {
                 ctx.sweep.notify_one();
             }
+            if ctx.live.knows(&key, kind, &object) {
+                return Vec::new();
+            }
+            let live = live::read(kind, &object);
+            let news = ctx.live.put(key.clone(), kind, object.name_any(), live);
             news.then_some(key).into_iter().collect()
         }
         Event::Delete(object) => {
@@ -308,7 +310,7 @@ fn child_event(ctx: &Context, kind: Child, event: Event<DynamicObject>) -> Vec<S
 }
 
 /// Whose child an object is: by its owner, which lives in the same namespace, else by its label.
-fn server_of(ctx: &Context, object: &DynamicObject) -> Option<ServerKey> {
+fn server_of(ctx: &Context, object: &Object) -> Option<ServerKey> {
     let namespace = object.namespace()?;
     let label = |name: &str| object.labels().get(name).cloned();
     let owners = object.owner_references().iter();

@@ -11,10 +11,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kube::ResourceExt as _;
-use kube::api::DynamicObject;
-use serde_json::Value;
+use kube::{Resource as _, ResourceExt as _};
 
+use super::object::Object;
 use super::seen::{self, Seen};
 use crate::apply::compare::APPLIED_ANNOTATION;
 use crate::objects::Child;
@@ -152,6 +151,23 @@ impl LiveObjects {
         let news = !entry.live.is_like(&live);
         entry.live = Arc::new(live);
         news
+    }
+
+    /// Whether this is known already, by a watch or from the answer to our own write: then nothing
+    /// of it needs to be read.
+    pub(crate) fn knows(&self, key: &ServerKey, kind: Child, object: &Object) -> bool {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let Inner { servers, epochs } = &mut *inner;
+        let children = servers.get_mut(key);
+        let Some(entry) = children.and_then(|all| all.get_mut(&(kind, object.name_any()))) else {
+            return false;
+        };
+        let known = object.meta().uid.as_deref() == Some(entry.live.uid.as_str())
+            && version(object) <= entry.live.version;
+        if known {
+            entry.epoch = epochs.get(&kind).copied().unwrap_or_default();
+        }
+        known
     }
 
     /// Forgets what is gone. An older incarnation's end does not touch a newer one.
@@ -298,47 +314,33 @@ impl LiveObjects {
 }
 
 /// Reads an object as a watch or an answer to a write brought it.
-pub(crate) fn read(kind: Child, mut object: DynamicObject) -> Live {
-    let version = object.resource_version().and_then(|text| text.parse().ok());
-    let annotations = object.metadata.annotations.as_ref();
-    let digest = annotations.and_then(|all| all.get(APPLIED_ANNOTATION).cloned());
+pub(crate) fn read(kind: Child, object: &Object) -> Live {
+    let digest = object.annotations().get(APPLIED_ANNOTATION).cloned();
     let owners = object.owner_references().iter();
     let owners = owners
         .filter(|owner| owner.kind == "GrytServer")
         .map(|owner| owner.uid.clone())
         .collect();
-    let live = Live {
-        uid: object.uid().unwrap_or_default(),
-        version: version.unwrap_or(u64::MAX),
-        owners,
-        terminating: object.metadata.deletion_timestamp.is_some(),
-        digest,
-        seen: seen::read(kind, &object),
-        apart: object.labels().contains_key(SERVER_NAMESPACE_LABEL)
-            && object.owner_references().is_empty(),
-        fingerprint: Fingerprint(0),
-        body: None,
-    };
-    let body = steady_part(&mut object);
+    let body = object.steady();
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     Live {
+        uid: object.uid().unwrap_or_default(),
+        version: version(object),
+        owners,
+        terminating: object.meta().deletion_timestamp.is_some(),
+        digest,
+        seen: seen::read(kind, object),
+        apart: object.labels().contains_key(SERVER_NAMESPACE_LABEL)
+            && object.owner_references().is_empty(),
         fingerprint: Fingerprint(hasher.finish()),
         body: Some(body.into_boxed_str()),
-        ..live
     }
 }
 
-/// Without what the cluster writes into every object as time goes by.
-fn steady_part(object: &mut DynamicObject) -> String {
-    let metadata = &mut object.metadata;
-    metadata.managed_fields = None;
-    metadata.resource_version = None;
-    metadata.generation = None;
-    metadata.creation_timestamp = None;
-    if let Value::Object(data) = &mut object.data {
-        data.remove("status");
-    }
-    // Maps of JSON are sorted, and an object that came from JSON turns into JSON again.
-    serde_json::to_string(object).unwrap_or_default()
+fn version(object: &Object) -> u64 {
+    let version = object.meta().resource_version.as_deref();
+    version
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(u64::MAX)
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::api::{Api, DynamicObject};
+use kube::api::Api;
 use kube::{Client, ResourceExt as _};
 use tokio::time::Instant;
 
+use super::object::Object;
 use super::seen;
 use crate::objects::Child;
 use crate::observed::{SecretContents, SecretSeen};
@@ -78,10 +79,9 @@ impl NamedSecretsByName {
             }
         }
         let resource = Child::Secret.api_resource();
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let api: Api<Object> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let found = api.get_opt(name).await?.map(|object| {
-            let type_ = object.data["type"].as_str().map(str::to_owned);
+            let type_ = object.field("type").as_str().map(str::to_owned);
             debug_assert_eq!(object.name_any(), name);
             Arc::new(Named {
                 type_,

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use kube::ResourceExt as _;
-use kube::api::DynamicObject;
-use serde_json::Value;
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::{Map, Value};
 
+use super::object::Object;
 use crate::crd::SERVER_ID_ANNOTATION;
 use crate::objects::Child;
 use crate::observed::{DeploymentSeen, RouteSeen, SecretContents, ServiceSeen, VolumeSeen};
@@ -25,7 +25,7 @@ pub(crate) enum Seen {
 }
 
 /// Reads an object of `kind`.
-pub(crate) fn read(kind: Child, object: &DynamicObject) -> Seen {
+pub(crate) fn read(kind: Child, object: &Object) -> Seen {
     match kind {
         Child::Deployment => Seen::Deployment(deployment(object)),
         Child::Service => Seen::Service(service(object)),
@@ -41,32 +41,32 @@ pub(crate) fn read(kind: Child, object: &DynamicObject) -> Seen {
     }
 }
 
-fn deployment(object: &DynamicObject) -> DeploymentSeen {
-    let data = &object.data;
-    let status = |field: &str| number(&data["status"][field]).unwrap_or(0);
+fn deployment(object: &Object) -> DeploymentSeen {
+    let (spec, seen) = (object.field("spec"), object.field("status"));
+    let status = |field: &str| number(&seen[field]).unwrap_or(0);
     DeploymentSeen {
-        generation: object.metadata.generation.unwrap_or(0),
-        observed_generation: data["status"]["observedGeneration"].as_i64().unwrap_or(0),
-        wanted: number(&data["spec"]["replicas"]).unwrap_or(1),
+        generation: object.meta().generation.unwrap_or(0),
+        observed_generation: seen["observedGeneration"].as_i64().unwrap_or(0),
+        wanted: number(&spec["replicas"]).unwrap_or(1),
         replicas: status("replicas"),
         updated: status("updatedReplicas"),
         ready: status("readyReplicas"),
         available: status("availableReplicas"),
-        trouble: condition(data, "ReplicaFailure", "True")
-            .or_else(|| condition(data, "Progressing", "False")),
-        image: text(&data["spec"]["template"]["spec"]["containers"][0]["image"]),
+        trouble: condition(&seen, "ReplicaFailure", "True")
+            .or_else(|| condition(&seen, "Progressing", "False")),
+        image: text(&spec["template"]["spec"]["containers"][0]["image"]),
     }
 }
 
-fn service(object: &DynamicObject) -> ServiceSeen {
-    let data = &object.data;
-    let ports = items(&data["spec"]["ports"]).filter_map(|port| {
+fn service(object: &Object) -> ServiceSeen {
+    let (spec, status) = (object.field("spec"), object.field("status"));
+    let ports = items(&spec["ports"]).filter_map(|port| {
         let name = text(&port["name"]).unwrap_or_default();
         Some((name, number(&port["nodePort"])?))
     });
-    let ingress = || items(&data["status"]["loadBalancer"]["ingress"]);
+    let ingress = || items(&status["loadBalancer"]["ingress"]);
     ServiceSeen {
-        type_: text(&data["spec"]["type"]).unwrap_or_default(),
+        type_: text(&spec["type"]).unwrap_or_default(),
         node_ports: ports.collect(),
         addresses: ingress()
             .filter_map(|ingress| ingress["ip"].as_str()?.parse().ok())
@@ -77,27 +77,28 @@ fn service(object: &DynamicObject) -> ServiceSeen {
     }
 }
 
-fn volume(object: &DynamicObject) -> VolumeSeen {
-    let data = &object.data;
+fn volume(object: &Object) -> VolumeSeen {
+    let (spec, status) = (object.field("spec"), object.field("status"));
     let owner = object.owner_references().iter();
     let owner = owner
         .filter(|owner| owner.kind == "GrytServer")
         .map(|owner| owner.uid.clone());
     VolumeSeen {
-        phase: text(&data["status"]["phase"]).unwrap_or_default(),
-        requested: text(&data["spec"]["resources"]["requests"]["storage"]),
-        capacity: text(&data["status"]["capacity"]["storage"]),
-        storage_class_name: text(&data["spec"]["storageClassName"]),
+        phase: text(&status["phase"]).unwrap_or_default(),
+        requested: text(&spec["resources"]["requests"]["storage"]),
+        capacity: text(&status["capacity"]["storage"]),
+        storage_class_name: text(&spec["storageClassName"]),
         owner_uid: owner.into_iter().next(),
         server_id: object.annotations().get(SERVER_ID_ANNOTATION).cloned(),
         trouble: ["ControllerResizeError", "NodeResizeError"]
             .into_iter()
-            .find_map(|type_| condition(data, type_, "True")),
+            .find_map(|type_| condition(&status, type_, "True")),
     }
 }
 
-fn route(object: &DynamicObject) -> RouteSeen {
-    let parents = items(&object.data["status"]["parents"]);
+fn route(object: &Object) -> RouteSeen {
+    let status = object.field("status");
+    let parents = items(&status["parents"]);
     let accepted = parents
         .flat_map(|parent| items(&parent["conditions"]))
         .filter(|condition| condition["type"] == "Accepted");
@@ -113,11 +114,16 @@ fn route(object: &DynamicObject) -> RouteSeen {
     seen
 }
 
-pub(crate) fn secret(object: &DynamicObject) -> SecretContents {
-    let data = object.data["data"].as_object().into_iter().flatten();
-    let data = data.filter_map(|(key, value)| {
-        let value: ByteString = serde_json::from_value(value.clone()).ok()?;
-        Some((key.clone(), value))
+pub(crate) fn secret(object: &Object) -> SecretContents {
+    let data = match object.field("data") {
+        Value::Object(data) => data,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    };
+    let data = data.into_iter().filter_map(|(key, value)| {
+        let value: ByteString = serde_json::from_value(value).ok()?;
+        Some((key, value))
     });
     SecretContents {
         data: data.collect(),
@@ -135,8 +141,8 @@ pub(crate) fn secret(object: &DynamicObject) -> SecretContents {
 }
 
 /// The message of a condition, if it has this status.
-fn condition(data: &Value, type_: &str, status: &str) -> Option<String> {
-    let found = items(&data["status"]["conditions"])
+fn condition(seen: &Value, type_: &str, status: &str) -> Option<String> {
+    let found = items(&seen["conditions"])
         .find(|condition| condition["type"] == type_ && condition["status"] == status)?;
     text(&found["message"])
         .filter(|message| !message.is_empty())

@@ -13,6 +13,10 @@ fn key() -> ServerKey {
 }
 
 fn deployment(uid: &str, version: u64, replicas: i32) -> Live {
+    read(KIND, &object(uid, version, replicas))
+}
+
+fn object(uid: &str, version: u64, replicas: i32) -> Object {
     let object = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -28,7 +32,7 @@ fn deployment(uid: &str, version: u64, replicas: i32) -> Live {
         "spec": {"replicas": replicas},
         "status": {"readyReplicas": replicas, "lastSeen": version},
     });
-    read(KIND, serde_json::from_value(object).unwrap())
+    serde_json::from_value(object).unwrap()
 }
 
 fn put(objects: &LiveObjects, live: Live) -> bool {
@@ -114,4 +118,20 @@ fn a_listing_forgets_what_it_does_not_name_except_our_own_writes() {
     put(&objects, deployment("3", 3, 1));
     assert!(objects.end_listing(KIND).is_empty());
     assert!(matches!(judge(&objects, "wanted"), Judgement::Compare(..)));
+}
+
+#[test]
+fn the_echo_of_a_write_is_known_and_counts_as_heard_of() {
+    let objects = LiveObjects::default();
+    let echo = object("1", 5, 1);
+    assert!(!objects.knows(&key(), KIND, &echo));
+    put(&objects, deployment("1", 5, 1));
+
+    objects.begin_listing(KIND);
+    assert!(objects.knows(&key(), KIND, &echo));
+    assert!(objects.knows(&key(), KIND, &object("1", 4, 2)), "older");
+    assert!(!objects.knows(&key(), KIND, &object("1", 6, 1)), "newer");
+    assert!(!objects.knows(&key(), KIND, &object("2", 5, 1)), "another");
+    assert!(objects.end_listing(KIND).is_empty());
+    assert!(objects.one(&key(), KIND, NAME).is_some());
 }
