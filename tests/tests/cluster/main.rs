@@ -6,9 +6,11 @@ mod people;
 mod platform;
 mod quiet;
 mod refusals;
+mod rollouts;
 mod rules;
 mod server;
 mod servers;
+mod upgrades;
 
 use anyhow::Result;
 use gryt_tests::cluster::Cluster;
