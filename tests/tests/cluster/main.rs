@@ -1,6 +1,8 @@
 //! The product on a real Kubernetes of two nodes. One cluster for the whole run, a namespace for
 //! each test.
 
+mod drain;
+mod exposure;
 mod isolation;
 mod people;
 mod platform;
