@@ -1,15 +1,30 @@
 #!/bin/bash
 # etcd, kube-apiserver, kube-controller-manager and kube-scheduler, in the host's own network; and
-# the bridge that joins the host with the nodes. Returns when the API server serves.
+# the bridge that joins the host with the nodes.
+#   control-plane.sh start   returns when the API server serves; what it knew before, it knows again
+#   control-plane.sh stop    kills the four as a power cut would; bridge and nodes stay
 set -eu
 . "$(dirname "$0")/env.sh"
 
-ip link add "$bridge" type bridge
-ip address add "$network.1/24" dev "$bridge"
-ip link set "$bridge" up
-# Pods of one node reach a load balancer's address through the host.
-sysctl -qw "net.ipv4.conf.$bridge.forwarding=1"
+case $1 in
+stop)
+  for program in kube-scheduler kube-controller-manager kube-apiserver etcd; do stop $program; done
+  exit 0
+  ;;
+start) ;;
+*)
+  echo "control-plane.sh start|stop" >&2
+  exit 2
+  ;;
+esac
 
+if ! ip link show "$bridge" >/dev/null 2>&1; then
+  ip link add "$bridge" type bridge
+  ip address add "$network.1/24" dev "$bridge"
+  ip link set "$bridge" up
+  # Pods of one node reach a load balancer's address through the host.
+  sysctl -qw "net.ipv4.conf.$bridge.forwarding=1"
+fi
 cgroup_make "$name-control"
 etcd=http://127.0.0.1:$etcd_port
 etcd_peer=http://127.0.0.1:$((etcd_port + 1))

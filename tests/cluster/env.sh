@@ -36,8 +36,18 @@ start() { # NAME COMMAND...
   shift
   (
     cgroup_enter "$name-control"
-    exec setsid "$@" >"$log/$program.log" 2>&1 </dev/null
+    echo "$BASHPID" >"$dir/$program.pid"
+    exec setsid "$@" >>"$log/$program.log" 2>&1 </dev/null
   ) &
+}
+
+# Kills such a program and waits for its end.
+stop() { # NAME
+  local pid
+  pid=$(cat "$dir/$1.pid")
+  rm "$dir/$1.pid"
+  kill -KILL "$pid" 2>/dev/null || return 0
+  while grep -qs '^State:.[^Z]' "/proc/$pid/status"; do sleep 0.05; done
 }
 
 . "$here/cgroups.sh"

@@ -15,7 +15,7 @@ took() { # PART
 
 "$here/pki.sh" node1 node2
 took certificates
-"$here/control-plane.sh"
+"$here/control-plane.sh" start
 took "control plane"
 for node in node1 node2; do "$here/node.sh" start "$node"; done
 for manifest in coredns storage-class; do

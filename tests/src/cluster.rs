@@ -12,12 +12,16 @@ use serde_json::Value;
 use tokio::process::Command;
 
 mod audit;
+mod control_plane;
 mod namespace;
+mod operator;
 mod probe;
 mod visit;
 
 pub use audit::Write;
+pub use control_plane::StoppedControlPlane;
 pub use namespace::{Namespace, PodSecurity};
+pub use operator::{OPERATOR_NAMESPACE, OPERATOR_USER, OperatorProcess, StoppedOperator};
 pub use probe::Probe;
 pub use visit::{Call, Visit};
 
@@ -97,6 +101,12 @@ impl Cluster {
             .join(name)
     }
 
+    /// One of the cluster's programs: kubectl, helm.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// Runs kubectl.
     ///
     /// # Errors
@@ -118,8 +128,8 @@ impl Cluster {
     /// # Errors
     /// When it can't be run at all.
     pub async fn kubectl_said(&self, args: &[&str], input: Option<&str>) -> Result<Said> {
-        let program = self.programs.join("kubectl");
-        self.run(Command::new(program).args(args), input).await
+        let mut command = Command::new(self.program("kubectl"));
+        self.run(command.args(args), input).await
     }
 
     /// Reads an object (`deployment/x`) or, without a name, a list, as JSON.
@@ -212,8 +222,18 @@ impl Cluster {
         script
     }
 
+    /// Runs kubectl without a runtime, since a test may end in a panic.
+    fn kubectl_at_the_end(&self, args: &[&str]) -> String {
+        let mut command = std::process::Command::new(self.program("kubectl"));
+        command.env("KUBECONFIG", &self.kubeconfig).args(args);
+        match command.output() {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     async fn succeeded(&self, program: &str, args: &[&str], input: Option<&str>) -> Result<String> {
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new(self.program(program));
         let said = self.run(command.args(args), input).await?;
         if said.success {
             return Ok(said.output);

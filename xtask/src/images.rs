@@ -35,7 +35,7 @@ pub(crate) fn build(coredns: &Path) -> Result<Images> {
     let mut packages = PRODUCT.to_vec();
     packages.extend(["gryt-cluster-probe", "gryt-cluster-controllers"]);
     let programs = release::build(&packages)?;
-    let folder = cache::target().join("images");
+    let folder = folder();
     let base = folder.join("base");
     fs::create_dir_all(&base).with_context(|| format!("make \"{}\"", base.display()))?;
 
@@ -77,6 +77,15 @@ pub(crate) fn build(coredns: &Path) -> Result<Images> {
         product,
         controllers: programs.join("gryt-cluster-controllers"),
     })
+}
+
+/// The program in an image of the product, for a test that runs it outside of the cluster.
+pub(crate) fn program(name: &str) -> PathBuf {
+    folder().join(name)
+}
+
+fn folder() -> PathBuf {
+    cache::target().join("images")
 }
 
 /// Writes one image, unless the archive is newer than the program and than this command.

@@ -164,16 +164,8 @@ impl Namespace {
         inside
     }
 
-    /// Runs kubectl without a runtime, since a test may end in a panic.
     fn kubectl_at_the_end(&self, args: &[&str]) -> String {
-        let mut command = std::process::Command::new(self.cluster.programs.join("kubectl"));
-        command
-            .env("KUBECONFIG", &self.cluster.kubeconfig)
-            .args(self.inside(args));
-        match command.output() {
-            Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-            Err(error) => error.to_string(),
-        }
+        self.cluster.kubectl_at_the_end(&self.inside(args))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod drain;
 mod exposure;
+mod inventory;
 mod isolation;
 mod people;
 mod platform;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use gryt_tests::cluster::{Cluster, Namespace, PodSecurity, Write};
+use gryt_tests::cluster::{Cluster, Namespace, OPERATOR_USER, PodSecurity, Write};
 
 use crate::server::{OPERATOR_NAMESPACE, with_spec};
 use crate::{alone, cluster};
@@ -60,7 +60,7 @@ async fn idle_servers_cost_no_writes_even_when_the_operator_starts_anew() -> Res
 }
 
 /// Waits until the operator has written nothing for a while.
-async fn settled(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn settled(cluster: &Cluster) -> Result<()> {
     for _ in 0..30 {
         let before = cluster.writes()?.len();
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -75,11 +75,10 @@ async fn settled(cluster: &Cluster) -> Result<()> {
 }
 
 /// How often the operator wrote what, leases aside.
-fn operators_writes(writes: &[Write]) -> BTreeMap<String, usize> {
-    let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:");
+pub(crate) fn operators_writes(writes: &[Write]) -> BTreeMap<String, usize> {
     let mut counted = BTreeMap::new();
     for write in writes {
-        if write.user.starts_with(&user) && write.resource != "leases" {
+        if write.user == OPERATOR_USER && write.resource != "leases" {
             let Write {
                 verb,
                 resource,

@@ -2,10 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use gryt_tests::cluster::Namespace;
+pub(crate) use gryt_tests::cluster::OPERATOR_NAMESPACE;
 use serde_json::Value;
-
-/// Where the chart of the test command puts the operator.
-pub(crate) const OPERATOR_NAMESPACE: &str = "gryt-system";
 
 /// The smallest server there is: a name and a host name.
 pub(crate) fn smallest(name: &str, hostname: &str) -> String {

@@ -1,15 +1,14 @@
 //! What becomes of ten lines: a server that is Ready, whose children come back, and which leaves
 //! nothing.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use gryt_tests::cluster::{Cluster, Namespace, PodSecurity};
-use gryt_tests::wait::until_answered;
+use gryt_tests::cluster::{Namespace, PodSecurity};
 use tokio::time::Instant;
 
-use crate::server::{OPERATOR_NAMESPACE, condition, ready, smallest, uid};
+use crate::inventory::{CHILD_KINDS, OURS, defaults, everything, left};
+use crate::server::{condition, ready, smallest, uid};
 use crate::{alone, among_others, cluster};
 
 /// How long a child may be away or wrong.
@@ -131,76 +130,10 @@ async fn deleted(space: &Namespace, child: &str) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// Waits until everything is as it was before.
-async fn left(cluster: &Cluster, space: &Namespace, before: &BTreeSet<String>) -> Result<()> {
-    let all_gone = until_answered("nothing is left", || async {
-        let now = everything(cluster, space).await.ok()?;
-        (now == *before).then_some(())
-    });
-    if all_gone.await.is_err() {
-        let now = everything(cluster, space).await?;
-        let orphans: Vec<&String> = now.difference(before).collect();
-        ensure!(orphans.is_empty(), "left behind: {orphans:#?}");
-    }
-    Ok(())
-}
-
-/// Waits for what every namespace gets.
-async fn defaults(space: &Namespace) -> Result<()> {
-    space
-        .until("serviceaccount/default", "is there", |_| Some(()))
-        .await?;
-    space
-        .until("configmap/kube-root-ca.crt", "is there", |_| Some(()))
-        .await
-}
-
 /// What the operator made for the server, as `kind/name`.
 async fn children(space: &Namespace) -> Result<Vec<String>> {
-    let kinds = "deployments,services,serviceaccounts,secrets,configmaps,persistentvolumeclaims,\
-                 networkpolicies,poddisruptionbudgets,httproutes,ingresses";
-    let ours = "--selector=app.kubernetes.io/managed-by=gryt-operator";
     let listed = space
-        .kubectl(&["get", kinds, ours, "--output=name"])
+        .kubectl(&["get", CHILD_KINDS, OURS, "--output=name"])
         .await?;
     Ok(listed.lines().map(str::to_owned).collect())
-}
-
-/// Every object of the namespace, and the secrets of the operator's, as `kind/name`.
-async fn everything(cluster: &Cluster, space: &Namespace) -> Result<BTreeSet<String>> {
-    let kinds = cluster
-        .kubectl(&[
-            "api-resources",
-            "--verbs=list",
-            "--namespaced",
-            "--output=name",
-        ])
-        .await?;
-    let kinds: Vec<&str> = kinds
-        .lines()
-        .filter(|kind| !kind.starts_with("events"))
-        .collect();
-    let listed = space
-        .kubectl(&["get", &kinds.join(","), "--output=name"])
-        .await?;
-    let authorities = [
-        "--namespace",
-        OPERATOR_NAMESPACE,
-        "get",
-        "secrets",
-        "--output=json",
-    ];
-    let authorities: serde_json::Value =
-        serde_json::from_str(&cluster.kubectl(&authorities).await?)?;
-    let of_the_space = authorities["items"]
-        .as_array()
-        .context("no list")?
-        .iter()
-        .filter(|secret| {
-            secret["metadata"]["labels"]
-                .as_object()
-                .is_some_and(|labels| labels.values().any(|value| value == space.name()))
-        });
-    let names = of_the_space.map(|secret| format!("authority/{}", secret["metadata"]["name"]));
-    Ok(listed.lines().map(str::to_owned).chain(names).collect())
 }

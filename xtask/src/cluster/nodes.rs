@@ -144,11 +144,12 @@ impl Nodes {
     }
 
     /// What a script and a test need to know about the cluster.
-    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 4] {
+    pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 5] {
         [
             ("GRYT_CLUSTER_INDEX", self.index.to_string().into()),
             ("GRYT_CLUSTER_BIN", self.programs.clone()),
             ("GRYT_CLUSTER_DIR", self.folder()),
+            ("GRYT_CLUSTER_OPERATOR", images::program("gryt-operator")),
             ("KUBECONFIG", self.kubeconfig()),
         ]
     }
