@@ -1,14 +1,19 @@
 //! The product on a real Kubernetes of two nodes. One cluster for the whole run, a namespace for
 //! each test.
 
+mod certificates;
+mod control_plane;
+mod deletions;
 mod drain;
 mod exposure;
+mod interrupted;
 mod inventory;
 mod isolation;
 mod people;
 mod platform;
 mod quiet;
 mod refusals;
+mod rivals;
 mod rollouts;
 mod rules;
 mod server;
