@@ -141,6 +141,11 @@ impl Context {
         memory.failures
     }
 
+    /// How many reconciles of the server failed in a row.
+    pub(crate) fn failures(&self, key: &ServerKey) -> u32 {
+        self.memory().get(key).map_or(0, |memory| memory.failures)
+    }
+
     /// Notes how a reconcile ended that did not fail.
     pub(crate) fn finished(&self, key: &ServerKey, refused: bool) {
         let mut all = self.memory();

@@ -44,6 +44,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest wait after a failure.
 const LAST_RETRY: Duration = Duration::from_secs(300);
+/// The same where nothing would tell that the cause is gone. With [`jittered`] below 30 s.
+const LAST_UNSEEN_RETRY: Duration = Duration::from_secs(24);
 
 /// The operator cannot start to work.
 #[derive(Debug, thiserror::Error)]
@@ -165,9 +167,17 @@ async fn spawned(server: Arc<GrytServer>, ctx: Arc<Context>) -> Result<Action, E
 
 fn retry(server: &GrytServer, error: &Error, ctx: &Context) -> Action {
     let failures = ctx.failed(&ServerKey::of(server));
-    let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16));
     tracing::debug!(?error, failures, "tried again later");
-    Action::requeue(jittered(doubled.min(LAST_RETRY)))
+    Action::requeue(jittered(wait_after(error, failures)))
+}
+
+fn wait_after(error: &Error, failures: u32) -> Duration {
+    let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(if error.may_heal_unseen() {
+        LAST_UNSEEN_RETRY
+    } else {
+        LAST_RETRY
+    })
 }
 
 /// Up to a quarter more, so that what failed together does not come back together.
@@ -193,4 +203,27 @@ async fn watch_config(client: &Client) -> Result<watcher::Config, StartError> {
     } else {
         config
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply;
+    use crate::build::MaterialError;
+
+    #[test]
+    fn what_heals_unseen_is_tried_again_within_half_a_minute() {
+        let refused = Error::Refused(apply::Error::Gone);
+        let broken = Error::Provide(MaterialError::CopyClassSecret("w".to_owned()));
+        for error in [refused, broken] {
+            assert_eq!(wait_after(&error, 1), Duration::from_secs(1));
+            for _ in 0..100 {
+                let wait = jittered(wait_after(&error, 1000));
+                assert!(wait < Duration::from_secs(30), "{wait:?}");
+            }
+        }
+        let other = Error::TimedOut;
+        assert_eq!(wait_after(&other, 4), Duration::from_secs(8));
+        assert_eq!(wait_after(&other, 1000), LAST_RETRY);
+    }
 }

@@ -46,6 +46,15 @@ pub const ADOPT_ANNOTATION: &str = "gryt.chat/adopt";
 /// On a volume: the server id whose data it holds.
 pub const SERVER_ID_ANNOTATION: &str = "gryt.chat/server-id";
 
+/// What the API server takes as the name of most objects (RFC 1123 subdomain). A name becomes a
+/// part of a URL, so nothing else may stand in one.
+const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// What it takes as the name of a namespace (RFC 1123 label).
+const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// An amount as Kubernetes writes them, without a sign.
+const QUANTITY: &str =
+    "^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$";
+
 /// True for a value that equals its type's default, so that YAML and schema leave it out.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

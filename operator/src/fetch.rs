@@ -15,12 +15,13 @@ use kube::ResourceExt as _;
 use crate::claims;
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerClass, TlsSource};
-use crate::names::ServerName;
+use crate::names::{ObjectName, ServerName};
 use crate::objects::Child;
 use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, SecretContents};
 
 use live::LiveObjects;
 pub use live::ServerKey;
+use named::Wanted;
 use seen::Seen;
 
 /// A Secret of others could not be asked for.
@@ -28,9 +29,20 @@ use seen::Seen;
 #[error("read the Secret \"{name}\" in \"{namespace}\"")]
 pub struct Error {
     namespace: String,
-    name: String,
+    name: ObjectName,
     #[source]
-    source: kube::Error,
+    source: named::FindError,
+}
+
+impl Error {
+    /// What the API server said, if it answered.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&kube::core::Status> {
+        match &self.source {
+            named::FindError::Ask(kube::Error::Api(status)) => Some(status),
+            named::FindError::Ask(_) | named::FindError::Unanswered => None,
+        }
+    }
 }
 
 impl ServerKey {
@@ -172,14 +184,13 @@ async fn named_secrets(
         };
         classes.iter().filter(serves)
     };
-    let secret_of = |source: Option<&TlsSource>| source.and_then(|tls| tls.secret_name.clone());
+    // What is no name is not looked for: validate says so, and never does it get into a URL.
+    let name_of = |name: &String| name.parse::<ObjectName>().ok();
+    let secret_of = |source: Option<&TlsSource>| name_of(source?.secret_name.as_ref()?);
 
-    let mut tenant: BTreeSet<String> = server
-        .spec
-        .template
-        .image_pull_secrets
-        .iter()
-        .map(|secret| secret.name.clone())
+    let pull_secrets = server.spec.template.image_pull_secrets.iter();
+    let mut tenant: BTreeSet<ObjectName> = pull_secrets
+        .filter_map(|secret| name_of(&secret.name))
         .collect();
     tenant.extend(secret_of(server.spec.tls.as_ref()));
     let issued = server
@@ -190,27 +201,39 @@ async fn named_secrets(
     if issued.clone().any(|source| source.issuer_ref.is_some())
         && let Ok(name) = key.name.parse::<ServerName>()
     {
-        tenant.insert(name.web_tls());
+        tenant.extend(name_of(&name.web_tls()));
     }
-    let certificates: BTreeSet<String> = candidates()
+    let certificates: BTreeSet<ObjectName> = candidates()
         .filter_map(|class| secret_of(class.spec.tls.as_ref()))
         .collect();
     let turn = candidates().flat_map(|class| &class.spec.turn);
-    let turn: BTreeSet<String> = turn.map(|turn| turn.secret_ref.name.clone()).collect();
+    let turn: BTreeSet<ObjectName> = turn
+        .filter_map(|turn| name_of(&turn.secret_ref.name))
+        .collect();
 
     let mut secrets = NamedSecrets::default();
     for name in tenant {
-        if let Some(found) = find(ctx, &key.namespace, &name).await? {
-            secrets.tenant.insert(name, found.seen());
+        if let Some(found) = find(ctx, &key.namespace, &name, Wanted::Outside).await? {
+            secrets.tenant.insert(name.to_string(), found.seen.clone());
         }
     }
-    for name in certificates.union(&turn) {
-        if let Some(found) = find(ctx, ctx.namespace.as_str(), name).await? {
-            secrets.platform.insert(name.clone(), found.seen());
-            if certificates.contains(name) {
-                let contents = found.contents.clone();
-                secrets.platform_tls.insert(name.clone(), contents);
-            }
+    let own = ctx.namespace.as_str();
+    for name in certificates {
+        if let Some(found) = find(ctx, own, &name, Wanted::Certificate).await? {
+            let name = name.to_string();
+            let contents = found.certificate.clone();
+            secrets
+                .platform_tls
+                .extend(contents.map(|contents| (name.clone(), contents)));
+            secrets.platform.insert(name, found.seen.clone());
+        }
+    }
+    for name in turn {
+        // After the certificates: a Secret that is both is seen with all of its keys.
+        if let Some(found) = find(ctx, own, &name, Wanted::Keys).await? {
+            secrets
+                .platform
+                .insert(name.to_string(), found.seen.clone());
         }
     }
     Ok(secrets)
@@ -219,12 +242,13 @@ async fn named_secrets(
 async fn find(
     ctx: &Context,
     namespace: &str,
-    name: &str,
+    name: &ObjectName,
+    wanted: Wanted,
 ) -> Result<Option<Arc<named::Named>>, Error> {
-    let found = ctx.named.find(namespace, name).await;
+    let found = ctx.named.find(namespace, name, wanted).await;
     found.map_err(|source| Error {
         namespace: namespace.to_owned(),
-        name: name.to_owned(),
+        name: name.clone(),
         source,
     })
 }

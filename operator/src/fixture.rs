@@ -86,7 +86,6 @@ pub(crate) fn secret(keys: &[&str]) -> SecretSeen {
     SecretSeen {
         resource_version: "1".to_owned(),
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-        type_: None,
     }
 }
 

@@ -71,10 +71,12 @@ name!(
     is_label
 );
 name!(
-    /// The name of a Secret, a Gateway, a class: a DNS subdomain (RFC 1123).
+    /// The name of a Secret, a Gateway, a class: a DNS subdomain (RFC 1123) as the API server
+    /// understands it, that is, with parts of any length. Only such a text may become a part of a
+    /// URL: in any other, a `?` or a `/` would ask for something else.
     ObjectName,
     "name of an object",
-    is_subdomain
+    |text| text.len() <= 253 && text.split('.').all(is_part)
 );
 name!(
     /// A host name in small letters with at least one dot, no closing dot.
@@ -174,16 +176,36 @@ impl ServerName {
 }
 
 fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_part(text)
+}
+
+fn is_part(text: &str) -> bool {
     let inner = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=63).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
+
+/// Texts that would make another URL than that of one object, and some more.
+#[cfg(test)]
+pub(crate) const NOT_NAMES: [&str; 14] = [
+    "",
+    "?watch=true&x=",
+    "a?watch=true",
+    "a/b",
+    "../pods",
+    "..",
+    ".",
+    "a..b",
+    "a%2fb",
+    "a b",
+    "a#b",
+    "Capital",
+    "a_b",
+    "-a",
+];
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +250,18 @@ mod tests {
             "a.b:80",
         ] {
             assert!(bad.parse::<Hostname>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_objects_are_what_the_api_server_takes() {
+        let long = "a".repeat(253);
+        for good in ["a", "1", "tls-1", "chat.example.org", long.as_str()] {
+            assert!(good.parse::<ObjectName>().is_ok(), "{good}");
+        }
+        let too_long = "a".repeat(254);
+        for bad in NOT_NAMES.into_iter().chain([too_long.as_str()]) {
+            assert!(bad.parse::<ObjectName>().is_err(), "{bad}");
         }
     }
 

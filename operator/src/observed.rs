@@ -11,6 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::crd::{GrytServer, GrytServerClass};
 
+/// The keys of a Secret that holds a certificate.
+pub(crate) const TLS_KEYS: [&str; 2] = ["tls.crt", "tls.key"];
+
 /// Everything about one server that a reconcile reads. Built by fetch alone.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
@@ -91,13 +94,14 @@ pub struct Cluster {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NamedSecrets {
     /// In the server's namespace, by name: `spec.tls.secretName`, `spec.template.imagePullSecrets`
-    /// and the Secret of a certificate that cert-manager issues (`<server>-web-tls`).
+    /// and the Secret of a certificate that cert-manager issues (`<server>-web-tls`). Of their keys
+    /// only those of a certificate are told.
     pub tenant: BTreeMap<String, SecretSeen>,
     /// In the operator's namespace, by name: the `tls.secretName` and `turn[].secretRef.name` of
     /// every class that could serve this server (reading all classes' is right too).
     pub platform: BTreeMap<String, SecretSeen>,
-    /// The contents of the class's `tls.secretName`, which build copies to `<server>-web-tls`.
-    /// By name in the operator's namespace; empty where no class names one.
+    /// The certificate and key of the class's `tls.secretName`, which build copies to
+    /// `<server>-web-tls`. By name in the operator's namespace; empty where no class names one.
     pub platform_tls: BTreeMap<String, SecretContents>,
 }
 
@@ -106,10 +110,8 @@ pub struct NamedSecrets {
 pub struct SecretSeen {
     /// Its `metadata.resourceVersion`.
     pub resource_version: String,
-    /// The keys of its `data` whose values are not empty.
+    /// The keys of its `data` whose values are not empty, as far as they were asked for.
     pub keys: BTreeSet<String>,
-    /// Its `type`.
-    pub type_: Option<String>,
 }
 
 /// The contents of a Secret. `Debug` shows the keys only.

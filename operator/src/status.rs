@@ -49,6 +49,8 @@ pub enum Outcome<'a> {
     /// The API server refused a child for good: quota, admission, an invalid value. What names
     /// the child and what it said, as a sentence.
     ApplyFailed(&'a ValidServer, &'a str),
+    /// The road broke off, for a cause that the operator tries to get over by itself.
+    Failed(&'a Setback),
     /// Everything was applied.
     Applied(&'a ValidServer),
 }
@@ -56,10 +58,48 @@ pub enum Outcome<'a> {
 impl<'a> Outcome<'a> {
     fn valid(self) -> Option<&'a ValidServer> {
         match self {
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Failed(_) => None,
             Self::ApplyFailed(valid, _) | Self::Applied(valid) => Some(valid),
         }
     }
+}
+
+/// Where the road broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A Secret that the server or its class names could not be read.
+    Fetch,
+    /// Certificates or tokens could not be made or copied.
+    Provide,
+    /// A child could not be written, perhaps only now.
+    Apply,
+    /// The GrytServer could not be written.
+    Write,
+    /// The whole took too long.
+    Time,
+}
+
+impl Step {
+    /// The reason as conditions and Events carry it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Fetch => "FetchFailed",
+            Self::Provide => "ProvideFailed",
+            Self::Apply => "ApplyFailed",
+            Self::Write => "WriteFailed",
+            Self::Time => "TimedOut",
+        }
+    }
+}
+
+/// Why the road broke off. The same cause is told in the same words, so that a retry writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    /// What kind of thing failed.
+    pub step: Step,
+    /// A sentence for people, without anything secret.
+    pub message: String,
 }
 
 /// What the last probe of one slot found.
@@ -118,13 +158,13 @@ fn previous_conditions(server: &GrytServer) -> &[Condition] {
     status.map_or(&[], |status| &status.conditions)
 }
 
-/// While a spec is refused, nobody looks anew at certificate and address: their findings stay.
+/// While a spec is refused or can't be followed, nobody looks anew at certificate and address: their findings stay.
 fn untouched<'a>(
     facts: &Facts<'_>,
     previous: &'a [Condition],
 ) -> impl Iterator<Item = Condition> + use<'a> {
     let types: &[&str] = match facts.outcome {
-        Outcome::Refused(_) => &[TLS_READY, MEDIA_REACHABLE],
+        Outcome::Refused(_) | Outcome::Failed(_) => &[TLS_READY, MEDIA_REACHABLE],
         Outcome::ApplyFailed(..) | Outcome::Applied(_) => &[],
     };
     types
@@ -154,6 +194,12 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
         Outcome::ApplyFailed(_, trouble) => {
             Draft::new(READY, Truth::False, "ApplyRefused", trouble)
         }
+        Outcome::Failed(setback) => Draft::new(
+            READY,
+            Truth::False,
+            setback.step.reason(),
+            setback.message.as_str(),
+        ),
         Outcome::Applied(valid) if valid.suspended => Draft::new(
             READY,
             Truth::False,
@@ -193,6 +239,7 @@ fn stalled(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
             Some(draft(refusals.reason().as_str(), refused(facts, refusals)))
         }
         Outcome::ApplyFailed(_, trouble) => Some(draft("ApplyRefused", trouble.to_owned())),
+        Outcome::Failed(_) => None,
         Outcome::Applied(valid) if valid.suspended => None,
         Outcome::Applied(_) => {
             let lost = parts.iter().find(|part| findings::is_lost(part));
@@ -203,8 +250,10 @@ fn stalled(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
 }
 
 fn reconciling(facts: &Facts<'_>, ready: &Draft) -> Option<Draft> {
-    let Outcome::Applied(valid) = facts.outcome else {
-        return None;
+    let valid = match facts.outcome {
+        Outcome::Applied(valid) => valid,
+        Outcome::Failed(_) => return Some(ready.as_type(RECONCILING, Truth::True)),
+        Outcome::Refused(_) | Outcome::ApplyFailed(..) => return None,
     };
     let draft =
         |reason: &str, message: &str| Some(Draft::new(RECONCILING, Truth::True, reason, message));

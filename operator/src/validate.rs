@@ -14,7 +14,7 @@ use gryt_model::ServerId;
 use kube::ResourceExt as _;
 
 use crate::claims;
-use crate::class::{self, Defaults, ResolvedClass};
+use crate::class::{self, Defaults};
 use crate::names::{Hostname, Namespace, ServerName};
 use crate::observed::Observed;
 use crate::refusal::{Reason, Refusal, Refusals};
@@ -39,7 +39,7 @@ pub fn validate(observed: &Observed, defaults: &Defaults) -> Result<ValidServer,
         names.namespace.as_str(),
         &names.hostname,
     ));
-    refusals.extend(check_replicas(observed, &class));
+    refusals.extend(check_replicas(observed));
     refusals.extend(secrets::check_pull_secrets(observed));
     refusals.extend(secrets::check_turn(observed, &class, defaults));
     let storage = storage::resolve(observed, &names, &class, &mut refusals);
@@ -127,14 +127,13 @@ fn display_name(observed: &Observed, hostname: &Hostname) -> String {
 }
 
 /// Data on a volume can be opened by one process: SQLite's lock does not span nodes.
-fn check_replicas(observed: &Observed, class: &ResolvedClass) -> Option<Refusal> {
+fn check_replicas(observed: &Observed) -> Option<Refusal> {
     let replicas = observed.server.spec.signaling.replicas;
     (replicas > 1).then(|| {
         Refusal::new(
             Reason::SharedBackendsRequired,
             format!(
-                "spec.signaling.replicas is {replicas}, and {} has no shared database, object storage and Redis: set it to 1, or name a class that has them.",
-                class.title()
+                "spec.signaling.replicas is {replicas}, but this version runs one signaling replica per server: set spec.signaling.replicas to 1."
             ),
         )
     })

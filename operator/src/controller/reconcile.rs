@@ -1,6 +1,9 @@
 //! The road of one server: fetch > validate > build > apply > status. Safe to stop after any line
 //! and to run again.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -23,10 +26,11 @@ use crate::events::notices;
 use crate::fetch::{self, ServerKey, fetch};
 use crate::metrics::{Kind, ReconcileResult, Verb};
 use crate::objects::{Objects, Prepared};
+use crate::observed::NamedSecrets;
 use crate::observed::{Children, Component, Observed};
 use crate::refusal::Refusals;
 use crate::secrets::{DrawError, draw, draw_server_id};
-use crate::status::{Facts, Outcome, media_addresses, status};
+use crate::status::{Facts, Outcome, Setback, Step, media_addresses, status};
 use crate::valid::{Tls, ValidServer};
 use crate::validate::validate;
 
@@ -36,8 +40,17 @@ const RESYNC: Duration = Duration::from_secs(3600);
 const REFUSED_AGAIN: Duration = Duration::from_secs(10);
 /// A look at Secrets of others that the server uses, for renewed certificates.
 const NAMED_AGAIN: Duration = Duration::from_secs(300);
+/// A reconcile that takes longer is broken off. Most take well under a second.
+const LIMIT: Duration = Duration::from_secs(120);
+/// The same for telling how it failed.
+const TELL_LIMIT: Duration = Duration::from_secs(30);
 /// How often build may run again because the cluster assigned something at once.
 const PASSES: usize = 3;
+/// What is written to, in words.
+const STATUS: &str = "the status";
+const SERVER_ID: &str = "spec.serverId";
+/// How people are told of a call without an answer: the client's own words differ each time.
+const UNREACHABLE: &str = "the API server can't be reached or gave no answer in time";
 /// Where probes come from, for people.
 const VANTAGE: &str = "the operator's pod";
 
@@ -56,6 +69,9 @@ pub(super) enum Error {
     /// A child could not be written.
     #[error("apply")]
     Apply(#[source] apply::Error),
+    /// The API server refuses a child for good, and the status says so.
+    #[error("apply")]
+    Refused(#[source] apply::Error),
     /// The server itself could not be written.
     #[error("write {what}")]
     WriteServer {
@@ -68,6 +84,9 @@ pub(super) enum Error {
     /// The API server did not answer in time.
     #[error("write {0}: no answer in time")]
     Unanswered(&'static str),
+    /// It came to no end.
+    #[error("no end after {} s", LIMIT.as_secs())]
+    TimedOut,
     /// A bug: the reconcile panicked.
     #[error("the reconcile broke off")]
     Crashed(#[source] JoinError),
@@ -76,7 +95,7 @@ pub(super) enum Error {
 impl Error {
     /// The error and its causes in one line. What the API server answered is cut to its sentence.
     pub(super) fn told(&self) -> String {
-        if let Self::Apply(error) = self
+        if let Self::Apply(error) | Self::Refused(error) = self
             && let Some(status) = error.refusal()
         {
             return format!("{error}: {}", status.message);
@@ -88,6 +107,53 @@ impl Error {
             cause = error.source();
         }
         told
+    }
+
+    /// Whether the cause may go away without any news that would bring us back: a quota, a policy,
+    /// a Secret of others.
+    pub(super) fn may_heal_unseen(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Provide(_))
+    }
+
+    /// What the status says about it. Nothing about what it says already, about conflicts, which
+    /// the next try settles, and about a status that can't be written.
+    fn setback(&self) -> Option<Setback> {
+        let said = |status: Option<&kube::core::Status>| {
+            let said = status.map_or(UNREACHABLE, |status| status.message.as_str());
+            said.trim_end_matches('.').to_owned()
+        };
+        let (step, trouble) = match self {
+            Self::Fetch(error) => (Step::Fetch, format!("{error}: {}", said(error.refusal()))),
+            // Not the causes: what is wrong with a certificate or a key goes to the log.
+            Self::Provide(error) => (Step::Provide, error.to_string()),
+            Self::Draw(_) => (Step::Provide, self.to_string()),
+            Self::Apply(error) => match error.refusal() {
+                Some(status) if status.code == 409 => return None,
+                None if !matches!(error, apply::Error::Write { .. }) => {
+                    (Step::Apply, error.to_string())
+                }
+                status => (Step::Apply, format!("{error}: {}", said(status))),
+            },
+            Self::WriteServer { what: STATUS, .. } | Self::Unanswered(STATUS) => return None,
+            Self::WriteServer { source, .. } => {
+                let status = if let kube::Error::Api(status) = source {
+                    Some(&**status)
+                } else {
+                    None
+                };
+                if status.is_some_and(|status| matches!(status.code, 404 | 409)) {
+                    return None;
+                }
+                (Step::Write, format!("{self}: {}", said(status)))
+            }
+            Self::Unanswered(_) => (Step::Write, self.to_string()),
+            Self::TimedOut => (Step::Time, self.to_string()),
+            Self::Refused(_) | Self::Crashed(_) => return None,
+        };
+        Some(Setback {
+            step,
+            message: format!("The operator fails, and tries again by itself: {trouble}."),
+        })
     }
 }
 
@@ -113,6 +179,53 @@ pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result
         ctx.prober.aim(&key, BTreeMap::new());
         return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
     }
+    let ended = within(LIMIT, Box::pin(follow(ctx, &key, server))).await;
+    if let Err(error) = &ended {
+        let told = timeout(TELL_LIMIT, tell(ctx, &key, cached, error)).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::debug!(server = %key.name, "the status does not say why a reconcile failed");
+        }
+    }
+    ended
+}
+
+/// Nothing may take a worker away for good.
+async fn within(
+    limit: Duration,
+    reconcile: impl Future<Output = Result<Done, Error>>,
+) -> Result<Done, Error> {
+    let ended = timeout(limit, reconcile).await;
+    ended.unwrap_or(Err(Error::TimedOut))
+}
+
+/// Tells of a failure that isn't the first in a row: one alone is over in a second.
+async fn tell(
+    ctx: &Context,
+    key: &ServerKey,
+    cached: &Arc<GrytServer>,
+    error: &Error,
+) -> Result<(), Error> {
+    let Some(setback) = error.setback() else {
+        return Ok(());
+    };
+    if ctx.failures(key) == 0 {
+        return Ok(());
+    }
+    let server = ctx.newest(cached);
+    let facts = Facts {
+        server: &server,
+        outcome: Outcome::Failed(&setback),
+        children: &fetch::children(ctx, key),
+        named_secrets: &NamedSecrets::default(),
+        probes: &BTreeMap::new(),
+        vantage: VANTAGE,
+        held: false,
+    };
+    report(ctx, &server, status(&facts, now())).await
+}
+
+/// The whole road.
+async fn follow(ctx: &Context, key: &ServerKey, server: Arc<GrytServer>) -> Result<Done, Error> {
     let server = with_id(ctx, server).await?;
     let mut pass = 1;
     loop {
@@ -121,8 +234,8 @@ pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result
             Ok(valid) => valid,
             Err(refusals) => return refuse(ctx, &observed, &refusals).await,
         };
-        match Box::pin(bring(ctx, &key, &observed, valid, pass)).await {
-            Ok(Some(brought)) => return conclude(ctx, &key, &observed, brought).await,
+        match Box::pin(bring(ctx, key, &observed, valid, pass)).await {
+            Ok(Some(brought)) => return conclude(ctx, key, &observed, brought).await,
             Ok(None) => pass += 1,
             Err(Error::Apply(apply::Error::Gone)) => {
                 ctx.sweep.notify_one();
@@ -261,7 +374,7 @@ async fn conclude(
     report(ctx, &observed.server, status(&facts, now())).await?;
     rollouts::wake_next(ctx, &valid).await;
     if let Some((error, _)) = refused {
-        return Err(Error::Apply(error));
+        return Err(Error::Refused(error));
     }
     let due = due.duration_since(now().into()).unwrap_or_default();
     let named = &observed.named_secrets;
@@ -364,7 +477,7 @@ async fn with_id(ctx: &Context, server: Arc<GrytServer>) -> Result<Arc<GrytServe
     );
     let written = timeout(WRITE_LIMIT, api.patch(&name, &params, &patch)).await;
     ctx.metrics.wrote(Kind::GrytServer, Verb::Patch);
-    let written = Arc::new(answer("spec.serverId", written)?);
+    let written = Arc::new(answer(SERVER_ID, written)?);
     ctx.wrote(&written);
     Ok(written)
 }
@@ -389,7 +502,7 @@ async fn report(ctx: &Context, server: &GrytServer, status: GrytServerStatus) ->
     );
     let written = timeout(WRITE_LIMIT, api.patch_status(&name, &params, &patch)).await;
     ctx.metrics.wrote(Kind::GrytServerStatus, Verb::Apply);
-    let written = match answer("the status", written) {
+    let written = match answer(STATUS, written) {
         Ok(written) => written,
         // Deleted meanwhile, or another of this name by now: nobody is left to tell.
         Err(Error::WriteServer {

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{TlsSource, is_default};
+use super::{LABEL, OBJECT_NAME, TlsSource, is_default};
 
 /// What the platform gives to the servers of this class.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -218,7 +218,7 @@ pub struct WebExposure {
 
     /// The IngressClass of Ingresses. Left out, the cluster's default is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub ingress_class_name: Option<String>,
 
     /// Annotations for the HTTPRoute, Ingress or Service.
@@ -248,11 +248,11 @@ pub enum WebType {
 #[serde(rename_all = "camelCase")]
 pub struct ParentGateway {
     /// The name of the Gateway.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub name: String,
 
     /// The namespace of the Gateway.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = LABEL))]
     pub namespace: String,
 
     /// The listener of the Gateway. Left out, every listener that fits.
@@ -368,7 +368,7 @@ pub struct TurnServer {
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
     /// The name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub name: String,
 
     /// The key within the Secret.

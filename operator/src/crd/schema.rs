@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::{CustomResourceExt, ResourceExt};
 use serde_yaml_ng::Value;
 
-use super::{GrytServer, GrytServerClass};
+use super::{GrytServer, GrytServerClass, QUANTITY};
 
 /// The CRDs can't be written as YAML.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,12 @@ fn smooth(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 /// server then treats an explicit null as absent, so every rule sees one kind of "not there".
 fn smooth_schema(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    let text = schema.description.as_deref();
+    if text.is_some_and(|text| text.starts_with("Quantity is ")) {
+        // Kubernetes' own type: a page of text, and no word about what may stand there.
+        schema.description = Some("An amount, for example 500m or 256Mi.".to_owned());
+        schema.pattern = Some(QUANTITY.to_owned());
+    }
     if let Some(text) = &mut schema.description {
         *text = text
             .replace("\n\n", "\u{0}")

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GrytServerStatus, PodTemplate, is_default};
+use super::{GrytServerStatus, OBJECT_NAME, PodTemplate, is_default};
 
 /// What the tenant wants.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -104,7 +104,7 @@ pub struct GrytServerSpec {
     /// The GrytServerClass that serves this server. Left out, the class marked as default is
     /// taken; that choice is kept (status.className) until another class is named here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = OBJECT_NAME))]
     pub class_name: Option<String>,
 
     /// The name that people see. Left out, it is the first label of the host name.
@@ -128,8 +128,6 @@ pub struct GrytServerSpec {
     /// The volume for messages and uploads.
     #[serde(default)]
     #[x_kube(
-        validation = Rule::new("quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0")
-            .message("storage.size: a volume can grow but never shrink"),
         validation = Rule::new(
             "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)"
         )
@@ -151,8 +149,8 @@ pub struct GrytServerSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Signaling {
-    /// How many signaling pods run. More than one needs a class with shared back ends; with data
-    /// on a volume there is exactly one.
+    /// How many signaling pods run. This version runs exactly one: the data on a volume can be
+    /// opened by one pod.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 32))]
     pub replicas: i32,
@@ -173,7 +171,8 @@ fn one() -> i32 {
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
     /// The size of the volume, for example 10Gi. It can be raised later where the storage class
-    /// allows expansion, never lowered. The class may set a largest size.
+    /// allows expansion. A volume never shrinks: less than it has is refused in the status. The
+    /// class may set a largest size.
     #[serde(default = "one_gibibyte")]
     #[schemars(length(max = 16))]
     #[x_kube(
@@ -185,7 +184,7 @@ pub struct Storage {
     /// The StorageClass of the volume. Left out, the cluster's default is taken. It can't be
     /// changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub storage_class_name: Option<String>,
 }
 
@@ -213,7 +212,7 @@ pub struct TlsSource {
     /// A Secret with tls.crt and tls.key: for a GrytServer in its own namespace, for a
     /// GrytServerClass in the operator's. A renewed certificate is used without a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub secret_name: Option<String>,
 
     /// A cert-manager issuer that is asked for the certificate.
@@ -226,7 +225,7 @@ pub struct TlsSource {
 #[serde(rename_all = "camelCase")]
 pub struct IssuerRef {
     /// The name of the issuer.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub name: String,
 
     /// Issuer (in the namespace of the GrytServer) or ClusterIssuer.

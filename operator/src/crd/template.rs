@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::is_default;
+use super::{OBJECT_NAME, is_default};
 
 /// Additions to the pods of one server.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -52,7 +52,7 @@ pub struct PodTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct PullSecret {
     /// The name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = OBJECT_NAME))]
     pub name: String,
 }
 

@@ -1,105 +1,144 @@
 //! Secrets of others that a server or a class names. Asked for by name and only when needed: a
-//! watch would need the right to read every Secret's content into memory.
+//! watch would need the right to read every Secret's content into memory. Of what comes, only what
+//! decides something is kept, and that for seconds.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use kube::Client;
 use kube::api::Api;
-use kube::{Client, ResourceExt as _};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::object::Object;
 use super::seen;
+use crate::names::ObjectName;
 use crate::objects::Child;
-use crate::observed::{SecretContents, SecretSeen};
+use crate::observed::{SecretContents, SecretSeen, TLS_KEYS};
 
-/// How long an answer is good for a Secret that exists. Reconciles come in bursts.
-const FRESH: Duration = Duration::from_secs(20);
-/// The same for one that is missing: somebody waits for it.
-const MISSING_FRESH: Duration = Duration::from_secs(2);
-/// Answers that are remembered; beyond that the stale ones go, then all.
-const MAX_REMEMBERED: usize = 10_000;
+use memory::{FRESH, Memory};
 
-/// A named Secret.
+/// An answer that takes longer counts as none. A Secret is read in milliseconds.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// A Secret could not be asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    /// The API server refused or could not be reached.
+    #[error("ask the API server")]
+    Ask(#[source] kube::Error),
+    /// The API server did not answer in time.
+    #[error("no answer in time")]
+    Unanswered,
+}
+
+/// What of a Secret is wanted, and all that is kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    /// That it exists, and whether it has the keys of a certificate. No contents.
+    Outside,
+    /// The names of its keys. No contents.
+    Keys,
+    /// The certificate and its key, to copy them.
+    Certificate,
+}
+
+/// What is kept of a named Secret.
 #[derive(Debug, Clone)]
 pub(crate) struct Named {
-    pub(crate) type_: Option<String>,
-    pub(crate) contents: SecretContents,
+    pub(crate) seen: SecretSeen,
+    /// Only where [`Wanted::Certificate`] was asked for.
+    pub(crate) certificate: Option<SecretContents>,
 }
 
 impl Named {
-    /// Its outside only.
-    pub(crate) fn seen(&self) -> SecretSeen {
-        let filled = self
-            .contents
+    fn of(mut contents: SecretContents, wanted: Wanted) -> Self {
+        if wanted != Wanted::Keys {
+            contents
+                .data
+                .retain(|key, _| TLS_KEYS.contains(&key.as_str()));
+        }
+        contents.annotations.clear();
+        contents.owner_uid = None;
+        let filled = contents
             .data
             .iter()
             .filter(|(_, value)| !value.0.is_empty());
-        SecretSeen {
-            resource_version: self.contents.resource_version.clone(),
+        let seen = SecretSeen {
+            resource_version: contents.resource_version.clone(),
             keys: filled.map(|(key, _)| key.clone()).collect(),
-            type_: self.type_.clone(),
+        };
+        Self {
+            seen,
+            certificate: (wanted == Wanted::Certificate).then_some(contents),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        let keys: usize = self.seen.keys.iter().map(String::len).sum();
+        let data = self.certificate.iter().flat_map(|secret| &secret.data);
+        let data: usize = data.map(|(key, value)| key.len() + value.0.len()).sum();
+        keys + data
     }
 }
 
-type Answer = (Instant, Option<Arc<Named>>);
-
-/// The Secrets that were asked for lately.
+/// Asks for Secrets, and remembers the answers for a moment.
 pub(crate) struct NamedSecretsByName {
     client: Client,
-    answers: Mutex<HashMap<(String, String), Answer>>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 impl NamedSecretsByName {
     pub(crate) fn new(client: Client) -> Self {
         Self {
             client,
-            answers: Mutex::default(),
+            memory: Arc::default(),
         }
     }
 
-    /// Asks for one Secret; `None` if there is none, or none that the operator may read.
+    /// Asks for one Secret; `None` if there is none.
     pub(crate) async fn find(
         &self,
         namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Named>>, kube::Error> {
-        let key = (namespace.to_owned(), name.to_owned());
+        name: &ObjectName,
+        wanted: Wanted,
+    ) -> Result<Option<Arc<Named>>, FindError> {
+        let key = (namespace.to_owned(), name.to_string(), wanted);
         let now = Instant::now();
-        if let Some((at, answer)) = self.lock().get(&key) {
-            let fresh = if answer.is_some() {
-                FRESH
-            } else {
-                MISSING_FRESH
-            };
-            if now.duration_since(*at) < fresh {
-                return Ok(answer.clone());
-            }
+        if let Some(answer) = lock(&self.memory).get(&key, now) {
+            return Ok(answer);
         }
         let resource = Child::Secret.api_resource();
         let api: Api<Object> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        let found = api.get_opt(name).await?.map(|object| {
-            let type_ = object.field("type").as_str().map(str::to_owned);
-            debug_assert_eq!(object.name_any(), name);
-            Arc::new(Named {
-                type_,
-                contents: seen::secret(&object),
-            })
-        });
-        let mut answers = self.lock();
-        if answers.len() >= MAX_REMEMBERED {
-            answers.retain(|_, (at, _)| now.duration_since(*at) < FRESH);
+        let found = timeout(ANSWER_LIMIT, api.get_opt(name.as_str()))
+            .await
+            .map_err(|_elapsed| FindError::Unanswered)?
+            .map_err(FindError::Ask)?;
+        let found = found.map(|object| Arc::new(Named::of(seen::secret(&object), wanted)));
+        let begins = lock(&self.memory).put(key, now, found.clone());
+        if begins {
+            tokio::spawn(forget(Arc::downgrade(&self.memory)));
         }
-        if answers.len() >= MAX_REMEMBERED {
-            answers.clear();
-        }
-        answers.insert(key, (now, found.clone()));
         Ok(found)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Answer>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+/// Forgets what is old until nothing is left: an idle operator holds nothing.
+async fn forget(memory: Weak<Mutex<Memory>>) {
+    loop {
+        sleep(FRESH).await;
+        let Some(memory) = memory.upgrade() else {
+            return;
+        };
+        if lock(&memory).forget(Instant::now()) {
+            return;
+        }
     }
+}
+
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

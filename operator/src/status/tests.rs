@@ -88,6 +88,25 @@ impl Scene {
     }
 }
 
+impl Scene {
+    fn failed(&self, message: &str, second: i64) -> GrytServerStatus {
+        let setback = Setback {
+            step: Step::Fetch,
+            message: message.to_owned(),
+        };
+        let facts = Facts {
+            server: &self.observed.server,
+            outcome: Outcome::Failed(&setback),
+            children: &self.observed.children,
+            named_secrets: &NamedSecrets::default(),
+            probes: &BTreeMap::new(),
+            vantage: "the operator's pod",
+            held: false,
+        };
+        status(&facts, at(second))
+    }
+}
+
 /// "Type=Status:Reason" of each condition.
 fn shown(status: &GrytServerStatus) -> Vec<String> {
     let show = |c: &Condition| format!("{}={}:{}", c.type_, c.status, c.reason);
@@ -118,6 +137,48 @@ fn a_new_server_says_what_it_waits_for() {
     assert_eq!(status.signaling.as_deref(), Some("0/1"));
     assert_eq!(status.sfu.as_deref(), Some("0/1"));
     assert_eq!(status.class_name, None);
+}
+
+#[test]
+fn a_failure_is_told_even_of_a_server_that_never_had_a_status() {
+    let failed = Scene::new().failed("No answer.", 0);
+    assert_eq!(
+        shown(&failed),
+        [
+            "Ready=False:FetchFailed",
+            "Reconciling=True:FetchFailed",
+            "StorageReady=False:NotCreated",
+            "SignalingAvailable=False:NotCreated",
+            "MediaAvailable=False:NotCreated",
+        ]
+    );
+    assert_eq!(message(&failed, "Ready"), "No answer.");
+}
+
+#[test]
+fn a_failure_leaves_what_runs_as_it_is_and_the_same_is_told_once() {
+    let mut scene = Scene::running();
+    let before = scene.report(0);
+    let failed = scene.failed("No answer.", 10);
+    assert_eq!(
+        shown(&failed),
+        [
+            "Ready=False:FetchFailed",
+            "Reconciling=True:FetchFailed",
+            "StorageReady=True:Bound",
+            "SignalingAvailable=True:Available",
+            "MediaAvailable=True:Available",
+            "TLSReady=True:SelfSigned",
+            "MediaReachable=True:ProbedFromInside",
+        ]
+    );
+    assert_eq!(failed.address, before.address);
+    assert_eq!(failed.class_name, before.class_name);
+
+    let server = std::sync::Arc::make_mut(&mut scene.observed.server);
+    server.status = Some(failed.clone());
+    assert_eq!(scene.failed("No answer.", 20), failed);
+    assert_eq!(shown(&scene.report(30)), shown(&before));
 }
 
 #[test]
@@ -621,7 +682,10 @@ fn a_certificate_that_is_not_issued_yet_is_not_ready() {
         let mut scene = Scene::running().with_class(|class| {
             class.spec.tls = Some(TlsSource {
                 secret_name: None,
-                issuer_ref: Some(crate::crd::IssuerRef::default()),
+                issuer_ref: Some(crate::crd::IssuerRef {
+                    name: "a".to_owned(),
+                    ..Default::default()
+                }),
             });
         });
         scene.observed.cluster.cert_manager = true;

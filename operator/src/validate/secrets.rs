@@ -2,25 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use super::parse;
 use crate::class::{Defaults, ResolvedClass};
+use crate::names::ObjectName;
 use crate::observed::{Observed, SecretSeen};
 use crate::refusal::{Reason, Refusal};
 
 pub(super) fn check_pull_secrets(observed: &Observed) -> Vec<Refusal> {
     let named = &observed.server.spec.template.image_pull_secrets;
-    let missing = named
+    let missing = |name: &str| {
+        Refusal::new(
+            Reason::SecretNotFound,
+            format!(
+                "spec.template.imagePullSecrets names the Secret \"{name}\", which doesn't exist in this namespace: create it."
+            ),
+        )
+    };
+    let check = |name: &str| -> Option<Refusal> {
+        if let Err(refusal) = parse::<ObjectName>("spec.template.imagePullSecrets", name) {
+            return Some(refusal);
+        }
+        let found = observed.named_secrets.tenant.contains_key(name);
+        (!found).then(|| missing(name))
+    };
+    named
         .iter()
-        .filter(|secret| !observed.named_secrets.tenant.contains_key(&secret.name));
-    missing
-        .map(|secret| {
-            Refusal::new(
-                Reason::SecretNotFound,
-                format!(
-                    "spec.template.imagePullSecrets names the Secret \"{}\", which doesn't exist in this namespace: create it.",
-                    secret.name
-                ),
-            )
-        })
+        .filter_map(|secret| check(&secret.name))
         .collect()
 }
 
@@ -58,6 +65,13 @@ impl Place<'_> {
             namespace,
             secrets,
         } = self;
+        // Such a name was not even looked for.
+        if let Err(error) = name.parse::<ObjectName>() {
+            return Some(Refusal::new(
+                Reason::InvalidSpec,
+                format!("The {field} names no Secret: {error}."),
+            ));
+        }
         let Some(secret) = secrets.get(name) else {
             return Some(Refusal::new(
                 Reason::SecretNotFound,

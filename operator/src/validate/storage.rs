@@ -22,13 +22,20 @@ pub(super) fn resolve(
             format!("spec.storage.size: \"{}\" is no size.", storage.size),
         ));
     }
+    let has = observed.children.volume.as_ref();
+    let has = has.and_then(|volume| volume.requested.as_deref());
+    // A limit that came after the volume can't ask for what no volume can do.
     if let Some(limit) = &class.spec.limits.max_storage
         && size > bytes(limit)
+        && size > has.and_then(bytes)
     {
+        let down_to = has.map_or_else(String::new, |has| {
+            format!(", but no less than the {has} that the volume has")
+        });
         refusals.push(Refusal::new(
             Reason::StorageAboveLimit,
             format!(
-                "spec.storage.size is {}, and {} allows {limit} at most: ask for less, or ask the platform to raise limits.maxStorage.",
+                "spec.storage.size is {}, and {} allows {limit} at most: ask for less{down_to}, or ask the platform to raise limits.maxStorage.",
                 storage.size,
                 class.title()
             ),
@@ -79,7 +86,7 @@ fn check_volume(observed: &Observed, names: &Names, volume: &VolumeSeen) -> Vec<
         refusals.push(Refusal::new(
             Reason::StorageCannotShrink,
             format!(
-                "spec.storage.size is {}, but the PersistentVolumeClaim \"{name}\" has {requested} and a volume can't shrink: ask for at least {requested}.",
+                "spec.storage.size is {}, but a volume can't shrink: it has {requested} (PersistentVolumeClaim \"{name}\"). Ask for at least {requested}.",
                 storage.size
             ),
         ));

@@ -13,6 +13,7 @@ use crate::crd::{
 use crate::fixture::{
     ID, OTHER_ID, at, class, defaults, observed, running, secret, server, service, volume,
 };
+use crate::names::NOT_NAMES;
 use crate::observed::HostPortClaim;
 use crate::valid::{Announced, Pending, SlotPorts, Tls, Web};
 
@@ -473,6 +474,79 @@ fn a_volume_stays_within_its_limit_and_never_shrinks() {
         storage("1G", None, Some("1Gi")),
         [Reason::StorageCannotShrink]
     );
+}
+
+#[test]
+fn there_is_a_way_back_from_a_size_that_cannot_be() {
+    let asked = |size: &str, limit: &str| {
+        let mut observed = observed()
+            .with_server(|server| server.spec.storage.size = size.to_owned())
+            .with_class(|class| class.spec.limits.max_storage = Some(limit.to_owned()));
+        let mut volume = volume();
+        volume.requested = Some("10Gi".to_owned());
+        observed.children.volume = Some(volume);
+        validate(&observed, &defaults()).map(|valid| valid.storage.size)
+    };
+    let refused = |size, limit| asked(size, limit).unwrap_err();
+    let above = refused("100Gi", "50Gi");
+    assert_eq!(above.reason(), Reason::StorageAboveLimit);
+    let way_back = "ask for less, but no less than the 10Gi that the volume has";
+    assert!(above.message().contains(way_back), "{}", above.message());
+    assert_eq!(asked("10Gi", "50Gi").unwrap(), "10Gi");
+
+    let below = refused("5Gi", "50Gi");
+    assert_eq!(below.reason(), Reason::StorageCannotShrink);
+    let sentence = "a volume can't shrink: it has 10Gi";
+    assert!(below.message().contains(sentence), "{}", below.message());
+
+    // The platform lowered its limit under a volume that is there.
+    assert_eq!(asked("10Gi", "5Gi").unwrap(), "10Gi");
+    let grown = refused("11Gi", "5Gi");
+    assert_eq!(grown.reason(), Reason::StorageAboveLimit);
+}
+
+#[test]
+fn what_is_no_name_of_an_object_is_refused_with_its_field() {
+    let refused = |observed: &Observed, field: &str, name: &str| {
+        let refusals = validate(observed, &defaults()).unwrap_err();
+        assert_eq!(refusals.reason(), Reason::InvalidSpec, "{field}: {name}");
+        assert!(refusals.message().contains(field), "{}", refusals.message());
+    };
+    for name in NOT_NAMES {
+        // As if a Secret answered under this name.
+        let seen = [(name.to_owned(), secret(&["tls.crt", "tls.key", "k"]))];
+        let mut own = observed().with_server(|server| server.spec.tls = Some(by_secret(name)));
+        own.named_secrets.tenant = seen.clone().into();
+        refused(&own, "spec.tls.secretName", name);
+
+        let mut pulled = observed().with_server(|server| {
+            server.spec.template.image_pull_secrets = vec![PullSecret {
+                name: name.to_owned(),
+            }];
+        });
+        pulled.named_secrets.tenant = seen.clone().into();
+        refused(&pulled, "spec.template.imagePullSecrets", name);
+
+        let mut class = observed().with_class(|class| class.spec.tls = Some(by_secret(name)));
+        class.named_secrets.platform = seen.clone().into();
+        refused(&class, "tls of GrytServerClass", name);
+
+        let mut turn = observed().with_class(|class| {
+            class.spec.turn = vec![TurnServer {
+                urls: vec!["turn:turn.example.org".to_owned()],
+                secret_ref: SecretKey {
+                    name: name.to_owned(),
+                    key: "k".to_owned(),
+                },
+            }];
+        });
+        turn.named_secrets.platform = seen.into();
+        refused(&turn, "turn of GrytServerClass", name);
+
+        let mut issued = observed().with_server(|server| server.spec.tls = Some(by_issuer(name)));
+        issued.cluster.cert_manager = true;
+        refused(&issued, "spec.tls.issuerRef", name);
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Where the certificate for the host name comes from: server, else class, else our own.
 
+use super::parse;
 use super::secrets::Place;
 use crate::class::{Defaults, ResolvedClass};
 use crate::crd::IssuerRef;
-use crate::observed::{Cluster, Observed};
+use crate::names::ObjectName;
+use crate::observed::{Cluster, Observed, TLS_KEYS};
 use crate::refusal::{Reason, Refusal};
 use crate::valid::{Tls, Web};
-
-const TLS_KEYS: [&str; 2] = ["tls.crt", "tls.key"];
 
 pub(super) fn resolve(
     observed: &Observed,
@@ -59,8 +59,9 @@ fn issued(issuer: &IssuerRef, cluster: &Cluster, field: &str) -> Result<Tls, Ref
             ),
         ));
     }
+    let name: ObjectName = parse(field, &issuer.name)?;
     Ok(Tls::Issuer {
-        name: issuer.name.clone(),
+        name: name.to_string(),
         kind: issuer.kind.as_str(),
     })
 }

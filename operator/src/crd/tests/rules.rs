@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::names::NOT_NAMES;
 
 const SERVER: &str = include_str!("../../../tests/fixtures/cel/grytserver.yaml");
 const CLASS: &str = include_str!("../../../tests/fixtures/cel/grytserverclass.yaml");
@@ -107,6 +108,84 @@ fn no_rule_is_without_a_case() {
                     table.kind
                 );
             }
+        }
+    }
+}
+
+/// Whether the pattern matches, by kube's CEL engine in place of the API server.
+fn matches(pattern: &str, text: &str) -> bool {
+    let rule = json!({"rule": format!("self.matches('{pattern}')"), "message": "no match"});
+    let schema = json!({"type": "string", "x-kubernetes-validations": [rule]});
+    let judged = Validator::new().validate(&schema, &json!(text), None);
+    judged.is_ok()
+}
+
+#[test]
+fn patterns_mean_what_the_api_server_takes() {
+    for name in NOT_NAMES {
+        assert!(!matches(OBJECT_NAME, name), "{name}");
+        assert!(!matches(LABEL, name), "{name}");
+    }
+    for name in ["a", "0", "chat.example.org-tls", "a-1.b"] {
+        assert!(matches(OBJECT_NAME, name), "{name}");
+    }
+    assert!(matches(LABEL, "team-a") && !matches(LABEL, "team.a"));
+    for amount in [
+        "0", "1", "500m", "1.5", "1.", ".5", "1Ki", "256Mi", "1.5Gi", "1e9", "1E3", "1e-3", "2E",
+    ] {
+        assert!(matches(QUANTITY, amount), "{amount}");
+    }
+    for amount in [
+        "", "abc", "-1", "1 Gi", "1GB", "1gi", "Gi", "1.2.3", "1e", "0x1", "1K",
+    ] {
+        assert!(!matches(QUANTITY, amount), "{amount}");
+    }
+}
+
+#[test]
+fn every_name_of_another_object_has_its_pattern() {
+    let pattern = |crd: &CustomResourceDefinition, path: &str| {
+        let nodes = nodes("", schema(crd));
+        let node = nodes.iter().find(|(found, _)| found == path);
+        node.unwrap_or_else(|| panic!("no {path}"))
+            .1
+            .pattern
+            .clone()
+    };
+    let server = server_crd();
+    for path in [
+        ".spec.className",
+        ".spec.storage.storageClassName",
+        ".spec.tls.secretName",
+        ".spec.tls.issuerRef.name",
+        ".spec.template.imagePullSecrets[].name",
+    ] {
+        assert_eq!(
+            pattern(&server, path).as_deref(),
+            Some(OBJECT_NAME),
+            "{path}"
+        );
+    }
+    let class = server_class_crd();
+    for path in [
+        ".spec.tls.secretName",
+        ".spec.tls.issuerRef.name",
+        ".spec.turn[].secretRef.name",
+        ".spec.exposure.web.gateway.name",
+        ".spec.exposure.web.ingressClassName",
+    ] {
+        assert_eq!(
+            pattern(&class, path).as_deref(),
+            Some(OBJECT_NAME),
+            "{path}"
+        );
+    }
+    let namespace = pattern(&class, ".spec.exposure.web.gateway.namespace");
+    assert_eq!(namespace.as_deref(), Some(LABEL));
+    for component in ["signaling", "sfu"] {
+        for list in ["requests", "limits"] {
+            let path = format!(".spec.template.resources.{component}.{list}{{}}");
+            assert_eq!(pattern(&server, &path).as_deref(), Some(QUANTITY), "{path}");
         }
     }
 }
