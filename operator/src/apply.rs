@@ -299,7 +299,14 @@ impl Target<'_> {
         wanted: &Value,
     ) -> Result<Object, Error> {
         let known = self.ctx.live.one(self.key, kind, name).is_some();
-        let applied = self.apply_once(kind, namespace, name, wanted).await;
+        let mut applied = self.apply_once(kind, namespace, name, wanted).await;
+        if applied.as_ref().is_err_and(|error| is_status(error, 422))
+            && let Some(any_port) = compare::without_node_ports(wanted)
+        {
+            // Somebody has it by now, or it lies outside of the range.
+            tracing::info!(?kind, name, "takes another nodePort than it had");
+            applied = self.apply_once(kind, namespace, name, &any_port).await;
+        }
         let repairable = known
             && kind != Child::PersistentVolumeClaim
             && match &applied {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
-use crate::claims;
+use crate::claims::{self, Grounds};
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerClass, TlsSource};
 use crate::names::{ObjectName, ServerName};
@@ -63,8 +63,13 @@ pub(crate) async fn fetch(ctx: &Context, server: &Arc<GrytServer>) -> Result<Obs
     let named_secrets = named_secrets(ctx, &key, server, &classes).await?;
     let (_, nodes) = ctx.surroundings.of(&key);
     let servers = ctx.servers.state();
+    let authority_of = authority_of(ctx, &key, server, &servers);
+    let grounds = Grounds {
+        classes: &classes,
+        authority_of: &authority_of,
+    };
     Ok(Observed {
-        claims: claims::of_others(server, &servers),
+        claims: claims::of_others(server, &servers, grounds),
         classes,
         cluster: ctx.surroundings.cluster(),
         named_secrets,
@@ -118,6 +123,9 @@ pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
             (Child::HttpRoute, Seen::Route(seen)) if name == server.web() => {
                 children.route = Some(seen.clone());
             }
+            (Child::Ingress, Seen::Ingress(seen)) if name == server.web() => {
+                children.ingress = Some(seen.clone());
+            }
             (_, _) => {}
         }
     }
@@ -127,6 +135,29 @@ pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
 /// The name of the Secret that holds a server's CA.
 pub(crate) fn authority_name(server_id: &str) -> String {
     format!("ca-{server_id}")
+}
+
+/// Whose CA the one with the server's id is. Only what stands in the operator's namespace counts.
+fn authority_of(
+    ctx: &Context,
+    key: &ServerKey,
+    server: &GrytServer,
+    servers: &[Arc<GrytServer>],
+) -> Vec<ServerKey> {
+    let Some(id) = &server.spec.server_id else {
+        return Vec::new();
+    };
+    let wanted = authority_name(id);
+    let alone = servers
+        .iter()
+        .all(|other| other.spec.server_id.as_ref() != Some(id) || ServerKey::of(other) == *key);
+    // The usual case, without a pass over all CAs.
+    if alone && ctx.live.one(key, Child::Secret, &wanted).is_some() {
+        return vec![key.clone()];
+    }
+    let all = ctx.live.authorities().into_iter();
+    let holders = all.filter(|(_, name, _)| *name == wanted);
+    holders.map(|(key, _, _)| key).collect()
 }
 
 /// The file of the SFUs' private key, as the cache has it.
@@ -148,7 +179,8 @@ fn own_secret<T>(
         | Seen::Deployment(_)
         | Seen::Service(_)
         | Seen::Volume(_)
-        | Seen::Route(_) => None,
+        | Seen::Route(_)
+        | Seen::Ingress(_) => None,
     }
 }
 

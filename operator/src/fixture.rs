@@ -1,14 +1,25 @@
 //! Servers, classes and observations for tests: the smallest that works, to be changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ObjectMeta;
+use kube::runtime::reflector::{self, store::Writer};
+use tokio::sync::{Notify, watch};
 
 use crate::class::Defaults;
+use crate::context::Context;
+use crate::controller::prober::Prober;
+use crate::controller::queue::queue;
+use crate::controller::rollouts::Rollouts;
 use crate::crd::{GrytServer, GrytServerClass, GrytServerSpec};
+use crate::events::Events;
+use crate::fetch::live::LiveObjects;
+use crate::fetch::named::NamedSecretsByName;
+use crate::fetch::surroundings::Surroundings;
+use crate::metrics::Metrics;
 use crate::observed::{
     Children, Component, DeploymentSeen, Observed, PodSeen, SecretSeen, ServiceSeen, VolumeSeen,
 };
@@ -149,5 +160,37 @@ pub(crate) fn running() -> Children {
         volume: Some(volume()),
         pods: vec![pod(Component::Signaling), pod(Component::Sfu)],
         route: None,
+        ingress: None,
     }
+}
+
+/// What reconciles share, with empty caches and an API server that is not there.
+pub(crate) fn context() -> (Context, Writer<GrytServer>) {
+    let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+    let client = kube::Client::try_from(nowhere).unwrap();
+    let (servers, writer) = reflector::store();
+    let (classes, _classes) = reflector::store();
+    let (_synced, synced) = watch::channel(true);
+    let metrics = Metrics::default();
+    // Nobody reads: a test looks at what is sent by itself.
+    let (queue, _requests) = queue();
+    let context = Context {
+        namespace: "gryt-system".parse().unwrap(),
+        defaults: defaults(),
+        servers,
+        classes,
+        live: LiveObjects::default(),
+        surroundings: Surroundings::default(),
+        named: NamedSecretsByName::new(client.clone()),
+        events: Events::new(client.clone(), "test".to_owned(), metrics.clone()),
+        metrics,
+        queue,
+        prober: Prober::default(),
+        rollouts: Rollouts::default(),
+        synced,
+        sweep: Notify::new(),
+        memory: Mutex::default(),
+        client,
+    };
+    (context, writer)
 }

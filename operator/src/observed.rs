@@ -10,6 +10,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::crd::{GrytServer, GrytServerClass};
+use crate::fetch::ServerKey;
 
 /// The keys of a Secret that holds a certificate.
 pub(crate) const TLS_KEYS: [&str; 2] = ["tls.crt", "tls.key"];
@@ -39,28 +40,22 @@ pub struct Observed {
 /// What other GrytServers, deleted ones included until they are gone, hold already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// Servers other than this one with the same `spec.hostname` or the same `spec.serverId`.
+    /// Servers whose claim to this one's host name or server id goes before its own.
     pub rivals: Vec<Rival>,
     /// Node ports that other servers of classes with HostPort or HostNetwork hold, from their
     /// `status.media`. May be empty where this server's media exposure is neither.
     pub host_ports: Vec<HostPortClaim>,
 }
 
-/// Another server that claims the same host name or server id.
+/// Another server that has the host name or the server id. At least one of the two is true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rival {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// Its creation time: the older object wins, at the same second the smaller UID.
-    pub created: Option<Time>,
-    /// It has the same `spec.hostname`.
-    pub same_hostname: bool,
-    /// It has the same `spec.serverId`.
-    pub same_server_id: bool,
+    /// Which one.
+    pub server: ServerKey,
+    /// It has the host name.
+    pub hostname: bool,
+    /// It has the server id.
+    pub server_id: bool,
 }
 
 /// A port of the nodes that another server's SFU holds.
@@ -74,6 +69,13 @@ pub struct HostPortClaim {
     pub port: i32,
     /// How many ports it holds from there on.
     pub count: i32,
+}
+
+impl HostPortClaim {
+    /// Whether it has one of the `count` ports from `port` on.
+    pub(crate) fn overlaps(&self, port: i32, count: i32) -> bool {
+        self.port < port + count && port < self.port + self.count
+    }
 }
 
 /// What the cluster offers.
@@ -169,6 +171,15 @@ pub struct Children {
     pub pods: Vec<PodSeen>,
     /// The HTTPRoute, where the web exposure is Gateway.
     pub route: Option<RouteSeen>,
+    /// The Ingress, where the web exposure is Ingress.
+    pub ingress: Option<IngressSeen>,
+}
+
+/// An Ingress's spec.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IngressSeen {
+    /// `spec.ingressClassName`: what we asked for, else what the cluster filled in.
+    pub class_name: Option<String>,
 }
 
 /// A Deployment's status.

@@ -118,7 +118,10 @@ pub enum Announced {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
     /// The media Service has no nodePort, or doesn't exist.
-    NodePort,
+    NodePort {
+        /// The one that it had when it was last seen: calls go on if it comes back with that.
+        before: Option<i32>,
+    },
     /// The load balancer has assigned no address.
     LoadBalancer,
     /// The load balancer gave a host name only, which a candidate can't carry.
@@ -156,7 +159,7 @@ pub enum Web {
     /// An Ingress; TLS ends at its controller with the Secret of `Tls::secret_name`, signaling
     /// serves plain HTTP.
     Ingress {
-        /// `None`: the cluster's default.
+        /// `None`: what the cluster fills in.
         class_name: Option<String>,
         /// For the Ingress.
         annotations: BTreeMap<String, String>,

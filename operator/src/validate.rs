@@ -43,7 +43,7 @@ pub fn validate(observed: &Observed, defaults: &Defaults) -> Result<ValidServer,
     refusals.extend(secrets::check_pull_secrets(observed));
     refusals.extend(secrets::check_turn(observed, &class, defaults));
     let storage = storage::resolve(observed, &names, &class, &mut refusals);
-    let web = keep(exposure::resolve(&class, &observed.cluster), &mut refusals);
+    let web = keep(exposure::resolve(&class, observed), &mut refusals);
     let tls = web.as_ref().and_then(|web| {
         let tls = tls::resolve(observed, &class, defaults, web);
         keep(tls, &mut refusals)

@@ -31,6 +31,15 @@ pub(crate) fn digest(wanted: &Value) -> String {
     text
 }
 
+/// A Service that asks for certain nodePorts, so that it takes any; `None` if it asks for none.
+pub(crate) fn without_node_ports(wanted: &Value) -> Option<Value> {
+    let mut any_port = wanted.clone();
+    let ports = any_port["spec"]["ports"].as_array_mut()?;
+    let asked = ports.iter_mut().filter_map(Value::as_object_mut);
+    let asked = asked.filter_map(|port| port.remove("nodePort")).count();
+    (asked > 0).then_some(any_port)
+}
+
 /// Whether everything in `wanted` stands in `live` too.
 pub(crate) fn holds(wanted: &Value, live: &Value) -> bool {
     holds_at("", false, wanted, Some(live))
@@ -168,6 +177,16 @@ mod tests {
                 }},
             },
         })
+    }
+
+    #[test]
+    fn a_service_gives_up_the_ports_that_it_asked_for() {
+        let with = |port| json!({"spec": {"type": "NodePort", "ports": [port]}});
+        let asks = with(json!({"port": 8081, "nodePort": 30081}));
+        let takes_any = with(json!({"port": 8081}));
+        assert_eq!(without_node_ports(&asks), Some(takes_any.clone()));
+        assert_eq!(without_node_ports(&takes_any), None);
+        assert_eq!(without_node_ports(&json!({"data": {}})), None);
     }
 
     #[test]

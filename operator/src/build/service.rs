@@ -7,7 +7,7 @@ use super::metadata::{Labels, Of, annotated, child, selector_labels};
 use super::pod::port;
 use crate::crd::MediaType;
 use crate::observed::Component;
-use crate::valid::{Slot, ValidServer, Web};
+use crate::valid::{Announced, Pending, Slot, ValidServer, Web};
 
 /// The port of the signaling Service, whatever its type.
 pub const WEB_PORT_NAME: &str = "http";
@@ -84,6 +84,15 @@ pub(super) fn media(server: &ValidServer) -> Vec<Service> {
     let build = |slot: &Slot| {
         let of = Of::Slot(slot.number);
         let name = server.name.sfu_media(slot.number);
+        // Asked for only until the Service is there: then the port is the cluster's to keep.
+        let node_port = match slot.announced {
+            Announced::Pending(Pending::NodePort { before }) if type_ == "NodePort" => before,
+            Announced::Pending(_) | Announced::NodeAddress { .. } | Announced::Fixed { .. } => None,
+        };
+        let port = |name, protocol, target| ServicePort {
+            node_port,
+            ..service_port(name, MEDIA_PORT, protocol, target)
+        };
         Service {
             metadata: annotated(server, name, of, annotations),
             spec: Some(ServiceSpec {
@@ -94,8 +103,8 @@ pub(super) fn media(server: &ValidServer) -> Vec<Service> {
                 publish_not_ready_addresses: Some(true),
                 selector: Some(selector_labels(server, of)),
                 ports: Some(vec![
-                    service_port(MEDIA_UDP_PORT_NAME, MEDIA_PORT, "UDP", port::MEDIA_UDP),
-                    service_port(MEDIA_TCP_PORT_NAME, MEDIA_PORT, "TCP", port::MEDIA_TCP),
+                    port(MEDIA_UDP_PORT_NAME, "UDP", port::MEDIA_UDP),
+                    port(MEDIA_TCP_PORT_NAME, "TCP", port::MEDIA_TCP),
                 ]),
                 ..ServiceSpec::default()
             }),

@@ -256,7 +256,7 @@ fn selectors_match_their_pods_and_name_no_version() {
 fn a_slot_without_an_address_has_its_services_but_no_deployment() {
     let mut server = fixture::smallest();
     for slot in &mut server.slots {
-        slot.announced = Announced::Pending(Pending::NodePort);
+        slot.announced = Announced::Pending(Pending::NodePort { before: None });
     }
     server.origin = None;
     let objects = build(&server, &material(&server));
@@ -267,6 +267,21 @@ fn a_slot_without_an_address_has_its_services_but_no_deployment() {
     let children = objects.children();
     assert!(children.contains(&(Child::Deployment, "chat-sfu-0".to_owned())));
     assert!(children.contains(&(Child::Deployment, "chat-signaling".to_owned())));
+}
+
+#[test]
+fn a_media_service_asks_for_the_port_that_it_had_until_it_is_there() {
+    let ports = |announced: Announced| {
+        let mut server = fixture::smallest();
+        server.slots[0].announced = announced;
+        let service = &build(&server, &material(&server)).media_services[0];
+        let ports = service.spec.as_ref().unwrap().ports.as_ref().unwrap();
+        ports.iter().map(|port| port.node_port).collect::<Vec<_>>()
+    };
+    let pending = |before| Announced::Pending(Pending::NodePort { before });
+    assert_eq!(ports(pending(Some(30081))), [Some(30081), Some(30081)]);
+    assert_eq!(ports(pending(None)), [None, None]);
+    assert_eq!(ports(Announced::NodeAddress { port: 30081 }), [None, None]);
 }
 
 #[test]

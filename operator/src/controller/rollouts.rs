@@ -1,6 +1,9 @@
 //! Holds a server back on the image that it runs until the rollout of its class lets it go on.
 
-use std::collections::{BTreeSet, HashMap};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,9 +30,15 @@ pub(crate) struct Rollouts {
     inner: Mutex<Inner>,
 }
 
+/// An operator that starts knows of no start. Servers that it finds on their way then keep their
+/// places for one deadline more, so that a bad image goes no faster; but what they ran before, and
+/// whether people could talk there, nobody knows any more, and so they prove nothing against the
+/// image. A rollout that was stopped costs up to `maxConcurrent` servers more until it is again.
 #[derive(Debug, Default)]
 struct Inner {
     started: HashMap<ServerKey, Start>,
+    /// The classes whose servers were looked at since the operator started.
+    looked_at: HashSet<Option<String>>,
     /// By class: who was held back, for waking them. Bounded by the servers that exist.
     held: HashMap<Option<String>, BTreeSet<ServerKey>>,
     /// By class: the images whose rollout was stopped and told about.
@@ -40,17 +49,94 @@ struct Inner {
 struct Start {
     at: Instant,
     images: String,
+    /// The server's generation. Another one means that its tenant had a hand in it.
+    generation: Option<i64>,
     /// One that did not serve before proves nothing against the image.
     was_ready: bool,
+}
+
+/// What a plan looks at of one server.
+#[derive(Debug, Clone, Copy)]
+struct Sight<'a> {
+    key: &'a ServerKey,
+    generation: Option<i64>,
+    suspended: bool,
+    /// It is paused or refused: it takes no turn, so nobody waits for it.
+    set_aside: bool,
+    /// Its Deployments name the new images.
+    current: bool,
+    /// All pods of its Deployments are available.
+    serves: bool,
+}
+
+/// What a plan goes by.
+#[derive(Debug, Clone, Copy)]
+struct Round<'a> {
+    images: &'a str,
+    ready_deadline: Duration,
+    now: Instant,
+    /// The first look at this class since the operator started.
+    first: bool,
+}
+
+impl Inner {
+    /// How far a server is; `None` if it is to be left out. Only one that this rollout moved from
+    /// serving holds others back for longer than its time: a tenant could stop the whole class's
+    /// rollout by a server that cannot start.
+    fn stage(&mut self, server: Sight<'_>, round: Round<'_>) -> Option<Stage> {
+        let Sight { key, current, .. } = server;
+        if server.suspended || (current && server.serves) {
+            self.started.remove(key);
+            return Some(Stage::Done);
+        }
+        if server.set_aside {
+            return None;
+        }
+        if current && round.first {
+            self.started.entry(key.clone()).or_insert_with(|| Start {
+                at: round.now,
+                images: round.images.to_owned(),
+                generation: server.generation,
+                was_ready: false,
+            });
+        }
+        let told = self.started.get_mut(key);
+        let Some(start) = told.filter(|start| start.images == round.images) else {
+            return Some(if current {
+                Stage::Done
+            } else {
+                Stage::Waiting {
+                    ready: server.serves,
+                }
+            });
+        };
+        if start.generation != server.generation {
+            start.was_ready = false;
+        }
+        let had_its_time = round.now.duration_since(start.at) > round.ready_deadline;
+        Some(if had_its_time && !start.was_ready {
+            Stage::Done
+        } else {
+            Stage::InFlight {
+                since: start.at.into_std(),
+            }
+        })
+    }
+
+    /// Nobody waits twice, whatever class he had before.
+    fn release(&mut self, key: &ServerKey) {
+        self.held.retain(|_, held| {
+            held.remove(key);
+            !held.is_empty()
+        });
+    }
 }
 
 impl Rollouts {
     pub(crate) fn forget(&self, key: &ServerKey) {
         let mut inner = self.lock();
         inner.started.remove(key);
-        for held in inner.held.values_mut() {
-            held.remove(key);
-        }
+        inner.release(key);
     }
 
     /// Whether the server was told to take these images, and may not have yet.
@@ -62,6 +148,7 @@ impl Rollouts {
 
     fn hold(&self, key: &ServerKey, class: &Option<String>) {
         let mut inner = self.lock();
+        inner.release(key);
         inner
             .held
             .entry(class.clone())
@@ -108,7 +195,7 @@ pub(super) async fn take_turn(
         || valid.suspended
         || ctx.rollouts.has_started(key, &valid.images)
     {
-        release(ctx, key, valid);
+        ctx.rollouts.lock().release(key);
         return Turn::Free;
     }
     let Some(running) = running else {
@@ -128,7 +215,7 @@ pub(super) async fn take_turn(
         }
     }
     if plan.start.contains(key) {
-        release(ctx, key, valid);
+        ctx.rollouts.lock().release(key);
         // The same version in another image is an edit by hand that is being taken back.
         if running.version != valid.images.version {
             let about = server.object_ref(&());
@@ -165,13 +252,6 @@ pub(super) fn deadline(ctx: &Context, key: &ServerKey, valid: &ValidServer) -> O
     (!left.is_zero()).then_some(left)
 }
 
-fn release(ctx: &Context, key: &ServerKey, valid: &ValidServer) {
-    let mut inner = ctx.rollouts.lock();
-    if let Some(held) = inner.held.get_mut(&valid.class.name) {
-        held.remove(key);
-    }
-}
-
 /// Who takes the new images if the plan lets it.
 #[derive(Debug, Clone, Copy)]
 struct Starting<'a> {
@@ -196,42 +276,26 @@ fn plan_class(ctx: &Context, valid: &ValidServer, starting: Option<Starting<'_>>
     let limits = limits(valid);
     let refused = ctx.refused();
     let mut inner = ctx.rollouts.lock();
+    let round = Round {
+        images: &images,
+        ready_deadline: limits.ready_deadline,
+        now,
+        first: inner.looked_at.insert(valid.class.name.clone()),
+    };
     let members: Vec<Member> = of_class
         .filter_map(|server| {
             let key = ServerKey::of(server);
             let (signaling, sfu) = deployments(ctx, &key)?;
-            let serves = is_rolled_out(&signaling) && is_rolled_out(&sfu);
-            let current = signaling.image.as_deref() == Some(&*valid.images.signaling)
-                && sfu.image.as_deref() == Some(&*valid.images.sfu);
-            let told = inner.started.get(&key);
-            let told = told.is_some_and(|start| start.images == images);
-            let stage = if server.spec.suspend || (current && serves) {
-                inner.started.remove(&key);
-                Stage::Done
-            } else if current || told {
-                let fresh = || Start {
-                    at: now,
-                    images: images.clone(),
-                    was_ready: true,
-                };
-                let start = inner.started.entry(key.clone()).or_insert_with(fresh);
-                if start.images != images {
-                    *start = fresh();
-                }
-                // One that never served takes its time, but is no evidence.
-                let had_its_time = now.duration_since(start.at) > limits.ready_deadline;
-                if had_its_time && !start.was_ready {
-                    Stage::Done
-                } else {
-                    let since = start.at.into_std();
-                    Stage::InFlight { since }
-                }
-            } else if is_paused(server) || (refused.contains(&key) && key != own_key(valid)) {
-                // It takes no turn, so nobody waits for it.
-                return None;
-            } else {
-                Stage::Waiting { ready: serves }
+            let sight = Sight {
+                key: &key,
+                generation: server.metadata.generation,
+                suspended: server.spec.suspend,
+                set_aside: is_paused(server) || (refused.contains(&key) && key != own_key(valid)),
+                current: signaling.image.as_deref() == Some(&*valid.images.signaling)
+                    && sfu.image.as_deref() == Some(&*valid.images.sfu),
+                serves: is_rolled_out(&signaling) && is_rolled_out(&sfu),
             };
+            let stage = inner.stage(sight, round)?;
             let calls = ctx.prober.occupancy(&key).map(|known| known.calls);
             Some(Member { key, stage, calls })
         })
@@ -243,6 +307,7 @@ fn plan_class(ctx: &Context, valid: &ValidServer, starting: Option<Starting<'_>>
         let start = Start {
             at: now,
             images,
+            generation: Some(valid.generation),
             was_ready,
         };
         inner.started.insert(key.clone(), start);
@@ -345,19 +410,16 @@ async fn tell_if_stopped(ctx: &Context, plan: &Plan, valid: &ValidServer) {
     if plan.overdue.is_empty() || plan.waiting == 0 || !ctx.rollouts.stop(valid) {
         return;
     }
+    let message = stopped(plan, valid);
+    // The Event is for everybody who may look at the class; who is late is for the platform.
     let late: Vec<String> = plan
         .overdue
         .iter()
         .take(5)
         .map(|key| format!("{}/{}", key.namespace, key.name))
         .collect();
-    let message = format!(
-        "Stopped the rollout of version {} with {} servers to go: not ready in time: {}.",
-        valid.images.version,
-        plan.waiting,
-        late.join(", ")
-    );
-    tracing::warn!(class = valid.class.name, message, "rollout stopped");
+    let late = late.join(", ");
+    tracing::warn!(class = valid.class.name, message, late, "rollout stopped");
     let classes = ctx.classes.state();
     let class = classes
         .iter()
@@ -366,6 +428,15 @@ async fn tell_if_stopped(ctx: &Context, plan: &Plan, valid: &ValidServer) {
         let about = class.object_ref(&());
         tell(ctx, &about, true, "RolloutStopped", message).await;
     }
+}
+
+fn stopped(plan: &Plan, valid: &ValidServer) -> String {
+    format!(
+        "Stopped the rollout of version {} with {} servers to go: {} not ready in time.",
+        valid.images.version,
+        plan.waiting,
+        plan.overdue.len()
+    )
 }
 
 async fn tell(

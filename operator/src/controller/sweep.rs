@@ -10,7 +10,6 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
-use crate::crd::GrytServer;
 use crate::fetch::{ServerKey, authority_name};
 use crate::metrics::Verb;
 use crate::objects::Child;
@@ -60,12 +59,48 @@ async fn sweep(ctx: &Context) {
     }
 }
 
-/// A server with this id exists, whatever its name: a kept id may have moved.
+/// The server that the CA names exists and has this id. What we have just written counts: the watch
+/// may still show the server without an id. Nobody else with the id does: he takes over no CA, and
+/// is refused until this one is gone.
 fn is_wanted(ctx: &Context, key: &ServerKey, name: &str) -> bool {
-    let has = |server: &GrytServer| {
-        let id = server.spec.server_id.as_deref();
-        id.is_some_and(|id| authority_name(id) == name)
-    };
     let named = ObjectRef::new(&key.name).within(&key.namespace);
-    ctx.servers.get(&named).is_some_and(|server| has(&server)) || ctx.servers.find(has).is_some()
+    let server = ctx.servers.get(&named).map(|cached| ctx.newest(&cached));
+    let id = server.and_then(|server| server.spec.server_id.clone());
+    id.is_some_and(|id| authority_name(&id) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+    use crate::fixture::{ID, context, server};
+
+    #[tokio::test]
+    async fn a_ca_is_kept_whose_id_the_watch_does_not_show_yet() {
+        let (ctx, mut servers) = context();
+        let mut cached = server("chat");
+        cached.metadata.resource_version = Some("1".to_owned());
+        cached.spec.server_id = None;
+        let key = ServerKey::of(&cached);
+        servers.apply_watcher_event(&Event::Apply(cached.clone()));
+        assert!(!is_wanted(&ctx, &key, &authority_name(ID)));
+
+        cached.metadata.resource_version = Some("2".to_owned());
+        cached.spec.server_id = Some(ID.to_owned());
+        ctx.wrote(&Arc::new(cached));
+        assert!(is_wanted(&ctx, &key, &authority_name(ID)));
+    }
+
+    #[tokio::test]
+    async fn a_ca_goes_with_its_server_even_if_another_names_its_id() {
+        let (ctx, mut servers) = context();
+        let thief = server("thief");
+        servers.apply_watcher_event(&Event::Apply(thief.clone()));
+        assert!(is_wanted(&ctx, &ServerKey::of(&thief), &authority_name(ID)));
+        let gone = ServerKey::of(&server("gone"));
+        assert!(!is_wanted(&ctx, &gone, &authority_name(ID)));
+    }
 }

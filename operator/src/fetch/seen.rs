@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use super::object::Object;
 use crate::crd::SERVER_ID_ANNOTATION;
 use crate::objects::Child;
-use crate::observed::{DeploymentSeen, RouteSeen, SecretContents, ServiceSeen, VolumeSeen};
+use crate::observed::{
+    DeploymentSeen, IngressSeen, RouteSeen, SecretContents, ServiceSeen, VolumeSeen,
+};
 
 /// What counts of one live object, beside that it is there.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,7 @@ pub(crate) enum Seen {
     Service(ServiceSeen),
     Volume(VolumeSeen),
     Route(RouteSeen),
+    Ingress(IngressSeen),
     Secret(SecretContents),
 }
 
@@ -31,13 +34,15 @@ pub(crate) fn read(kind: Child, object: &Object) -> Seen {
         Child::Service => Seen::Service(service(object)),
         Child::PersistentVolumeClaim => Seen::Volume(volume(object)),
         Child::HttpRoute => Seen::Route(route(object)),
+        Child::Ingress => Seen::Ingress(IngressSeen {
+            class_name: text(&object.field("spec")["ingressClassName"]),
+        }),
         Child::Secret => Seen::Secret(secret(object)),
         Child::ServiceAccount
         | Child::ConfigMap
         | Child::NetworkPolicy
         | Child::PodDisruptionBudget
-        | Child::Certificate
-        | Child::Ingress => Seen::Nothing,
+        | Child::Certificate => Seen::Nothing,
     }
 }
 

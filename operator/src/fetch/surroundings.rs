@@ -1,7 +1,7 @@
 //! What surrounds the servers: pods, nodes, Ingress classes and the APIs that others installed.
 //! Filled by watches, read by fetch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
 
@@ -28,8 +28,12 @@ struct Inner {
     pods: HashMap<ServerKey, BTreeMap<String, PodEntry>>,
     pods_epoch: u64,
     nodes: BTreeMap<String, NodeSeen>,
+    /// What the listing of nodes that goes on has named so far.
+    listed_nodes: Option<BTreeSet<String>>,
     /// Name and whether it is the default.
     ingress_classes: BTreeMap<String, bool>,
+    /// The same as for nodes.
+    listed_ingress_classes: Option<BTreeSet<String>>,
     gateway_api: bool,
     cert_manager: bool,
 }
@@ -108,6 +112,10 @@ impl Surroundings {
     pub(crate) fn put_node(&self, name: String, node: Option<&Node>) -> Vec<ServerKey> {
         let seen = node.map(read_node);
         self.write(|inner| {
+            inner
+                .listed_nodes
+                .as_mut()
+                .map(|listed| listed.insert(name.clone()));
             if inner.nodes.get(&name) == seen.as_ref() {
                 return Vec::new();
             }
@@ -131,9 +139,48 @@ impl Surroundings {
             let annotation = class.annotations().get(DEFAULT_CLASS_ANNOTATION);
             annotation.map(String::as_str) == Some("true")
         });
-        self.write(|inner| match default {
-            Some(default) => inner.ingress_classes.insert(name, default) != Some(default),
-            None => inner.ingress_classes.remove(&name).is_some(),
+        self.write(|inner| {
+            inner
+                .listed_ingress_classes
+                .as_mut()
+                .map(|listed| listed.insert(name.clone()));
+            match default {
+                Some(default) => inner.ingress_classes.insert(name, default) != Some(default),
+                None => inner.ingress_classes.remove(&name).is_some(),
+            }
+        })
+    }
+
+    /// A new listing of nodes begins; what it does not name is gone.
+    pub(crate) fn begin_nodes(&self) {
+        self.write(|inner| inner.listed_nodes = Some(BTreeSet::new()));
+    }
+
+    /// Forgets nodes that went while nobody watched. Nobody is concerned: their pods went too.
+    pub(crate) fn end_nodes(&self) {
+        self.write(|inner| {
+            if let Some(listed) = inner.listed_nodes.take() {
+                inner.nodes.retain(|name, _| listed.contains(name));
+            }
+        });
+    }
+
+    /// A new listing of IngressClasses begins; what it does not name is gone.
+    pub(crate) fn begin_ingress_classes(&self) {
+        self.write(|inner| inner.listed_ingress_classes = Some(BTreeSet::new()));
+    }
+
+    /// Forgets IngressClasses that went while nobody watched. Returns whether there are any.
+    pub(crate) fn end_ingress_classes(&self) -> bool {
+        self.write(|inner| {
+            let Some(listed) = inner.listed_ingress_classes.take() else {
+                return false;
+            };
+            let before = inner.ingress_classes.len();
+            inner
+                .ingress_classes
+                .retain(|name, _| listed.contains(name));
+            inner.ingress_classes.len() < before
         })
     }
 
@@ -236,5 +283,60 @@ fn read_node(node: &Node) -> NodeSeen {
     NodeSeen {
         internal: first("InternalIP"),
         external: first("ExternalIP"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn named(name: &str) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn list_classes(around: &Surroundings, names: &[&str]) -> bool {
+        around.begin_ingress_classes();
+        for name in names {
+            let class = IngressClass {
+                metadata: named(name),
+                ..IngressClass::default()
+            };
+            around.put_ingress_class((*name).to_owned(), Some(&class));
+        }
+        around.end_ingress_classes()
+    }
+
+    #[test]
+    fn an_ingress_class_that_went_while_nobody_watched_is_gone() {
+        let around = Surroundings::default();
+        assert!(!list_classes(&around, &["nginx", "traefik"]));
+        assert!(!list_classes(&around, &["nginx", "traefik"]));
+        assert!(list_classes(&around, &["traefik"]));
+        let left = around.cluster().ingress_classes;
+        assert_eq!(left, BTreeSet::from(["traefik".to_owned()]));
+    }
+
+    #[test]
+    fn a_node_that_went_while_nobody_watched_is_gone() {
+        let around = Surroundings::default();
+        let nodes = |names: &[&str]| {
+            around.begin_nodes();
+            for name in names {
+                let node = Node {
+                    metadata: named(name),
+                    ..Node::default()
+                };
+                around.put_node((*name).to_owned(), Some(&node));
+            }
+            around.end_nodes();
+            around.read(|inner| inner.nodes.keys().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(nodes(&["a", "b"]), ["a", "b"]);
+        assert_eq!(nodes(&["b"]), ["b"]);
     }
 }

@@ -147,7 +147,7 @@ fn awaited(facts: &Facts<'_>, component: Component) -> Option<(&'static str, Str
             };
             let service = valid.name.sfu_media(slot.number);
             Some(match pending {
-                Pending::NodePort => (
+                Pending::NodePort { before: _ } => (
                     "WaitingForNodePort",
                     format!("The Service \"{service}\" has no nodePort yet, and the SFU has to announce it."),
                 ),

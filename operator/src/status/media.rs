@@ -4,13 +4,15 @@ use super::{Facts, Probe};
 use crate::conditions::{Draft, MEDIA_REACHABLE, Truth, find};
 use crate::crd::{GrytServerStatus, MediaStatus};
 use crate::observed::{Children, Component, PodSeen};
-use crate::valid::{Announced, Slot, ValidServer};
+use crate::valid::{Announced, Pending, Slot, ValidServer};
 
 /// The address that each slot's SFU announces: `status.media`, and what to probe.
 #[must_use]
 pub fn media_addresses(valid: &ValidServer, children: &Children) -> Vec<MediaStatus> {
     let slots = valid.slots.iter().map(|slot| {
         let (address, port) = match &slot.announced {
+            // It is asked for again until the cluster says which one it is.
+            Announced::Pending(Pending::NodePort { before }) => (None, *before),
             Announced::Pending(_) => (None, None),
             Announced::NodeAddress { port } => {
                 let pod = announcing_pod(children, slot.number);

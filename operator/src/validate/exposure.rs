@@ -1,24 +1,54 @@
-//! How browsers reach the web page and the signaling: `Auto` becomes what the cluster has.
+//! How browsers reach the web page and the signaling: `Auto` becomes what the cluster has, once. A
+//! server that is reached keeps its way: another would change its origin and end every connection.
 
 use crate::class::ResolvedClass;
 use crate::crd::{WebExposure, WebType};
 use crate::names::Hostname;
-use crate::observed::{Cluster, ServiceSeen};
+use crate::observed::{Cluster, Observed, ServiceSeen};
 use crate::refusal::{Reason, Refusal};
 use crate::valid::Web;
 
-pub(super) fn resolve(class: &ResolvedClass, cluster: &Cluster) -> Result<Web, Refusal> {
+pub(super) fn resolve(class: &ResolvedClass, observed: &Observed) -> Result<Web, Refusal> {
+    let type_ = class.spec.exposure.web.type_;
+    if type_ != WebType::Auto {
+        return explicit(type_, class, observed);
+    }
+    let Some(kept) = kept(class, observed) else {
+        return first(class, observed);
+    };
+    explicit(kept, class, observed).map_err(|refusal| {
+        let message = format!(
+            "The server keeps the way by which it was reached first. {}",
+            refusal.message
+        );
+        Refusal::new(refusal.reason, message)
+    })
+}
+
+/// What `Auto` became under this very class.
+fn kept(class: &ResolvedClass, observed: &Observed) -> Option<WebType> {
+    let status = observed.server.status.as_ref()?;
+    let type_ = status.exposure.as_ref()?.web;
+    (status.class_name == class.name && type_ != WebType::Auto).then_some(type_)
+}
+
+fn first(class: &ResolvedClass, observed: &Observed) -> Result<Web, Refusal> {
     let web = &class.spec.exposure.web;
-    match web.type_ {
-        WebType::Gateway => gateway(class, cluster),
-        WebType::Ingress => ingress(class, cluster),
+    Ok(gateway(class, &observed.cluster)
+        .or_else(|_refusal| ingress(class, observed))
+        .unwrap_or_else(|_refusal| node_port(web)))
+}
+
+fn explicit(type_: WebType, class: &ResolvedClass, observed: &Observed) -> Result<Web, Refusal> {
+    let web = &class.spec.exposure.web;
+    match type_ {
+        WebType::Gateway => gateway(class, &observed.cluster),
+        WebType::Ingress => ingress(class, observed),
         WebType::NodePort => Ok(node_port(web)),
         WebType::LoadBalancer => Ok(Web::LoadBalancer {
             annotations: web.annotations.clone(),
         }),
-        WebType::Auto => Ok(gateway(class, cluster)
-            .or_else(|_refusal| ingress(class, cluster))
-            .unwrap_or_else(|_refusal| node_port(web))),
+        WebType::Auto => first(class, observed),
     }
 }
 
@@ -50,11 +80,17 @@ fn gateway(class: &ResolvedClass, cluster: &Cluster) -> Result<Web, Refusal> {
     })
 }
 
-/// The class that is named, else the cluster's default, else the only one that there is.
-fn ingress(class: &ResolvedClass, cluster: &Cluster) -> Result<Web, Refusal> {
-    let web = &class.spec.exposure.web;
-    let annotations = web.annotations.clone();
+/// The class that is named, else the one that the Ingress has, else the cluster's default, else the
+/// only one that there is. Always by name: the cluster fills in its default only at the creation.
+fn ingress(class: &ResolvedClass, observed: &Observed) -> Result<Web, Refusal> {
+    let (web, cluster) = (&class.spec.exposure.web, &observed.cluster);
     let missing = |message: String| Refusal::new(Reason::IngressClassMissing, message);
+    let by = |name: &String| {
+        Ok(Web::Ingress {
+            class_name: Some(name.clone()),
+            annotations: web.annotations.clone(),
+        })
+    };
     if let Some(name) = &web.ingress_class_name {
         if !cluster.ingress_classes.contains(name) {
             return Err(missing(format!(
@@ -62,23 +98,24 @@ fn ingress(class: &ResolvedClass, cluster: &Cluster) -> Result<Web, Refusal> {
                 class.title()
             )));
         }
-        return Ok(Web::Ingress {
-            class_name: Some(name.clone()),
-            annotations,
-        });
+        return by(name);
     }
-    if cluster.default_ingress_class.is_some() {
-        return Ok(Web::Ingress {
-            class_name: None,
-            annotations,
-        });
+    let ingress = observed.children.ingress.as_ref();
+    if let Some(name) = ingress.and_then(|ingress| ingress.class_name.as_ref()) {
+        if !cluster.ingress_classes.contains(name) {
+            return Err(missing(format!(
+                "The Ingress of this server has the IngressClass \"{name}\", which is gone: bring it back, or name another in exposure.web.ingressClassName of {}.",
+                class.title()
+            )));
+        }
+        return by(name);
+    }
+    if let Some(name) = &cluster.default_ingress_class {
+        return by(name);
     }
     let mut classes = cluster.ingress_classes.iter();
     match (classes.next(), classes.next()) {
-        (Some(only), None) => Ok(Web::Ingress {
-            class_name: Some(only.clone()),
-            annotations,
-        }),
+        (Some(only), None) => by(only),
         (None, _) => Err(missing(format!(
             "{} exposes the web by an Ingress, but the cluster has no IngressClass: install an Ingress controller, or choose another exposure.web.type.",
             class.title()

@@ -24,7 +24,7 @@ pub(super) fn slots(
         MediaType::NodePort => Slot {
             number,
             ports: SlotPorts::default(),
-            announced: node_port(service),
+            announced: node_port(observed, number),
         },
         MediaType::LoadBalancer => Slot {
             number,
@@ -55,13 +55,16 @@ pub(super) fn slots(
     Ok(vec![slot])
 }
 
-fn node_port(service: Option<&ServiceSeen>) -> Announced {
+fn node_port(observed: &Observed, slot: i32) -> Announced {
+    let service = observed.children.media_services.get(&slot);
     let port = service
         .filter(|service| service.type_ == "NodePort")
         .and_then(|service| service.node_ports.values().next());
     match port {
         Some(port) => Announced::NodeAddress { port: *port },
-        None => Announced::Pending(Pending::NodePort),
+        None => Announced::Pending(Pending::NodePort {
+            before: shown_port(observed, MediaType::NodePort, slot),
+        }),
     }
 }
 
@@ -85,7 +88,7 @@ fn load_balancer(service: Option<&ServiceSeen>) -> Announced {
 /// Keeps the port that the status shows, as long as no older server shows it too; else takes the
 /// first free one, counted from a place that the server's id gives, so that two servers that
 /// choose at the same time rarely meet. If they do, the scheduler keeps them on different nodes,
-/// and the younger moves when it is next reconciled.
+/// and the status of each, which shows it, wakes the other: the younger moves.
 fn host_port(
     observed: &Observed,
     id: &ServerId,
@@ -108,7 +111,7 @@ fn host_port(
         let mut older = claims
             .iter()
             .filter(|claim| is_older(claim.created.as_ref(), &claim.uid, &observed.server));
-        if !older.any(|claim| overlaps(claim, port, count)) {
+        if !older.any(|claim| claim.overlaps(port, count)) {
             return Ok(port);
         }
     }
@@ -126,13 +129,17 @@ fn host_port(
 }
 
 fn kept_port(observed: &Observed, media: MediaType, range: PortRange, slot: i32) -> Option<i32> {
+    let port = shown_port(observed, media, slot)?;
+    let fits = port >= range.first && port + ports_per_slot(media) - 1 <= range.last;
+    fits.then_some(port)
+}
+
+/// The port that the status shows, if it is one of this kind.
+fn shown_port(observed: &Observed, media: MediaType, slot: i32) -> Option<i32> {
     let status = observed.server.status.as_ref()?;
     let exposure = status.exposure.as_ref()?;
-    let port = status.media.iter().find(|seen| seen.slot == slot)?.port?;
-    let fits = exposure.media == media
-        && port >= range.first
-        && port + ports_per_slot(media) - 1 <= range.last;
-    fits.then_some(port)
+    let shown = status.media.iter().find(|seen| seen.slot == slot)?;
+    shown.port.filter(|_| exposure.media == media)
 }
 
 fn free_port(range: PortRange, count: i32, id: &ServerId, claims: &[HostPortClaim]) -> Option<i32> {
@@ -147,9 +154,5 @@ fn free_port(range: PortRange, count: i32, id: &ServerId, claims: &[HostPortClai
     let start = i32::try_from(spread % places.unsigned_abs()).unwrap_or(0);
     (0..places)
         .map(|step| range.first + (start + step) % places * count)
-        .find(|port| !claims.iter().any(|claim| overlaps(claim, *port, count)))
-}
-
-fn overlaps(claim: &HostPortClaim, port: i32, count: i32) -> bool {
-    claim.port < port + count && port < claim.port + claim.count
+        .find(|port| !claims.iter().any(|claim| claim.overlaps(*port, count)))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
+use crate::claims::Grounds;
 use crate::crd::{
     ADOPT_ANNOTATION, ExposureStatus, GrytServerClass, GrytServerStatus, IssuerKind, IssuerRef,
     MediaStatus, MediaType, NodeAddress, ParentGateway, PortRange, PullSecret, SecretKey,
@@ -14,7 +15,7 @@ use crate::fixture::{
     ID, OTHER_ID, at, class, defaults, observed, running, secret, server, service, volume,
 };
 use crate::names::NOT_NAMES;
-use crate::observed::HostPortClaim;
+use crate::observed::{HostPortClaim, IngressSeen};
 use crate::valid::{Announced, Pending, SlotPorts, Tls, Web};
 
 fn valid(observed: &Observed) -> ValidServer {
@@ -78,7 +79,7 @@ fn a_host_name_is_enough() {
     assert_eq!(valid.slots.len(), 1);
     assert_eq!(
         valid.slots[0].announced,
-        Announced::Pending(Pending::NodePort)
+        Announced::Pending(Pending::NodePort { before: None })
     );
 }
 
@@ -189,7 +190,7 @@ fn every_refusal_is_told_at_once() {
             class.spec.limits.max_storage = Some("50Gi".to_owned());
             class.spec.allowed_namespaces = vec!["team-b".to_owned()];
         });
-    observed.claims = claims::of_others(&observed.server, [Arc::new(rival())]);
+    observed.claims = claims::of_others(&observed.server, [Arc::new(rival())], Grounds::default());
     assert_eq!(
         reasons(&observed),
         [
@@ -230,7 +231,7 @@ fn rival() -> crate::crd::GrytServer {
 #[test]
 fn a_lost_host_name_heals_when_its_holder_is_gone() {
     let mut observed = observed();
-    observed.claims = claims::of_others(&observed.server, [Arc::new(rival())]);
+    observed.claims = claims::of_others(&observed.server, [Arc::new(rival())], Grounds::default());
     assert_eq!(reasons(&observed), [Reason::HostnameTaken]);
     observed.claims.rivals.clear();
     assert_eq!(reasons(&observed), []);
@@ -290,7 +291,7 @@ fn an_ingress_class_is_named_default_or_the_only_one() {
             two(c);
             c.default_ingress_class = Some("traefik".to_owned());
         })),
-        Ok(None)
+        Ok(Some("traefik".to_owned()))
     );
     assert_eq!(
         class_of(web(ingress, |c| {
@@ -302,6 +303,106 @@ fn an_ingress_class_is_named_default_or_the_only_one() {
     assert_eq!(class_of(web(ingress, two)), missing);
     assert_eq!(class_of(web(ingress, |_| {})), missing);
     assert_eq!(class_of(web(named, |_| {})), missing);
+}
+
+/// A server of a class with `Auto` that was reached by an Ingress of the class nginx.
+fn reached_by_ingress() -> Observed {
+    let mut observed = observed().with_class(|_| {});
+    observed.cluster.ingress_classes.insert("nginx".to_owned());
+    let web = valid(&observed).web;
+    assert_eq!(web.type_(), WebType::Ingress);
+    observed.children.ingress = Some(IngressSeen {
+        class_name: Some("nginx".to_owned()),
+    });
+    reached(observed, &web)
+}
+
+fn reached(observed: Observed, web: &Web) -> Observed {
+    observed.with_server(|server| {
+        server.status = Some(GrytServerStatus {
+            class_name: Some("shared".to_owned()),
+            exposure: Some(ExposureStatus {
+                web: web.type_(),
+                media: MediaType::NodePort,
+            }),
+            ..GrytServerStatus::default()
+        });
+    })
+}
+
+#[test]
+fn ingress_classes_that_come_and_go_move_no_server() {
+    let mut observed = reached_by_ingress();
+    let before = valid(&observed).web;
+    let classes = &mut observed.cluster.ingress_classes;
+    classes.insert("traefik".to_owned());
+    assert_eq!(valid(&observed).web, before, "two, and no default");
+    observed.cluster.default_ingress_class = Some("traefik".to_owned());
+    assert_eq!(valid(&observed).web, before, "another is the default");
+
+    observed.cluster.ingress_classes.remove("nginx");
+    assert_eq!(reasons(&observed), [Reason::IngressClassMissing]);
+    observed.cluster.ingress_classes.clear();
+    observed.cluster.default_ingress_class = None;
+    assert_eq!(reasons(&observed), [Reason::IngressClassMissing]);
+    let class = &mut observed.cluster.ingress_classes;
+    class.insert("nginx".to_owned());
+    assert_eq!(valid(&observed).web, before);
+}
+
+#[test]
+fn a_gateway_api_that_comes_or_goes_moves_no_server() {
+    let mut by_ingress = reached_by_ingress();
+    let before = valid(&by_ingress).web;
+    by_ingress.cluster.gateway_api = true;
+    to_gateway(Arc::make_mut(&mut by_ingress.classes[0]));
+    assert_eq!(valid(&by_ingress).web, before);
+
+    let mut by_gateway = observed().with_class(to_gateway);
+    by_gateway.cluster.gateway_api = true;
+    let before = valid(&by_gateway).web;
+    let mut by_gateway = reached(by_gateway, &before);
+    by_gateway
+        .cluster
+        .ingress_classes
+        .insert("nginx".to_owned());
+    assert_eq!(valid(&by_gateway).web, before);
+    by_gateway.cluster.gateway_api = false;
+    assert_eq!(reasons(&by_gateway), [Reason::GatewayApiMissing]);
+    by_gateway.cluster.gateway_api = true;
+    assert_eq!(valid(&by_gateway).web, before);
+
+    let mut by_port = observed().with_class(to_gateway);
+    let before = valid(&by_port).web;
+    by_port = reached(by_port, &before);
+    by_port.cluster.gateway_api = true;
+    assert_eq!(valid(&by_port).web, before);
+}
+
+#[test]
+fn a_class_that_says_another_exposure_moves_its_servers() {
+    let to = |change: fn(&mut GrytServerClass)| {
+        let mut observed = reached_by_ingress();
+        observed.cluster.gateway_api = true;
+        change(Arc::make_mut(&mut observed.classes[0]));
+        valid(&observed).web.type_()
+    };
+    assert_eq!(
+        to(|class| class.spec.exposure.web.type_ = WebType::NodePort),
+        WebType::NodePort
+    );
+    let gateway = to(|class| {
+        class.spec.exposure.web.type_ = WebType::Gateway;
+        to_gateway(class);
+    });
+    assert_eq!(gateway, WebType::Gateway);
+    let mut moved = reached_by_ingress();
+    moved.cluster.gateway_api = true;
+    let mut another = class("another");
+    to_gateway(&mut another);
+    moved.classes.push(Arc::new(another));
+    let moved = moved.with_server(|server| server.spec.class_name = Some("another".to_owned()));
+    assert_eq!(valid(&moved).web.type_(), WebType::Gateway);
 }
 
 #[test]
@@ -627,7 +728,7 @@ fn a_service_of_the_old_type_announces_nothing() {
     let balanced = service("LoadBalancer", Some(31000));
     assert_eq!(
         announced(MediaType::NodePort, Some(balanced)),
-        Announced::Pending(Pending::NodePort)
+        Announced::Pending(Pending::NodePort { before: None })
     );
     let by_node = service("NodePort", Some(31000));
     assert_eq!(
@@ -683,6 +784,37 @@ fn port(observed: &Observed) -> Result<i32, Vec<Reason>> {
         }
         Err(refusals) => Err(refusals.iter().map(|refusal| refusal.reason).collect()),
     }
+}
+
+#[test]
+fn a_service_that_is_gone_had_a_port_that_is_asked_for_again() {
+    let announced = |media: MediaType, service: Option<i32>| {
+        let mut observed = observed().with_server(|server| {
+            server.status = Some(GrytServerStatus {
+                exposure: Some(ExposureStatus {
+                    web: WebType::NodePort,
+                    media,
+                }),
+                media: vec![MediaStatus {
+                    slot: 0,
+                    address: None,
+                    port: Some(30081),
+                }],
+                ..GrytServerStatus::default()
+            });
+        });
+        let found = service.map(|port| (0, self::service("NodePort", Some(port))));
+        observed.children.media_services.extend(found);
+        valid(&observed).slots[0].announced.clone()
+    };
+    let asked = |before| Announced::Pending(Pending::NodePort { before });
+    assert_eq!(announced(MediaType::NodePort, None), asked(Some(30081)));
+    assert_eq!(announced(MediaType::HostPort, None), asked(None));
+    assert_eq!(
+        announced(MediaType::NodePort, Some(30099)),
+        Announced::NodeAddress { port: 30099 },
+        "what the cluster says goes first"
+    );
 }
 
 #[test]
@@ -796,7 +928,7 @@ fn refusals_are_sentences() {
     });
     let mut rival = rival();
     rival.spec.server_id = Some(ID.to_owned());
-    observed.claims = claims::of_others(&observed.server, [Arc::new(rival)]);
+    observed.claims = claims::of_others(&observed.server, [Arc::new(rival)], Grounds::default());
     let refusals = validate(&observed, &defaults()).unwrap_err();
     assert_eq!(refusals.iter().count(), 4);
     for refusal in refusals.iter() {
