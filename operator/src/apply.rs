@@ -8,16 +8,18 @@ pub(crate) mod compare;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use k8s_openapi::serde::Serialize;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::core::PartialObjectMeta;
 use kube::{Resource, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::build::Services;
 use crate::context::Context;
 use crate::fetch::ServerKey;
-use crate::fetch::live::{self, Judgement};
+use crate::fetch::live::{self, INSTANCE_LABEL, Judgement, SERVER_NAMESPACE_LABEL};
 use crate::fetch::object::Object;
 use crate::metrics::Verb;
 use crate::objects::{Applied, Child, Objects, Prepared};
@@ -64,6 +66,18 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Something of this kind and name stands there that is nobody's child of ours. Taking it over
+    /// would give it to the garbage collector together with the server.
+    #[error(
+        "{kind:?} \"{name}\" exists already and wasn't made for this GrytServer: remove it, or \
+         give the GrytServer another name"
+    )]
+    Taken {
+        /// The object's kind.
+        kind: Child,
+        /// Its name.
+        name: String,
+    },
     /// The server was deleted while it was being applied.
     #[error("the GrytServer is gone")]
     Gone,
@@ -89,6 +103,7 @@ impl Error {
             Self::Write { .. }
             | Self::Serialize { .. }
             | Self::Unanswered { .. }
+            | Self::Taken { .. }
             | Self::Gone
             | Self::OwnedByAnother { .. } => None,
         }
@@ -128,6 +143,9 @@ pub(crate) async fn apply(
         uid,
         refused: None,
     };
+    let ours = [(Child::Secret, authority.name_any())];
+    to.find_free(ctx.namespace.as_str(), &ours).await?;
+    to.find_free(&key.namespace, &wanted).await?;
     to.all(Child::Secret, [&authority]).await?;
     to.all(Child::ServiceAccount, &service_accounts).await?;
     to.all(Child::Secret, &secrets).await?;
@@ -195,6 +213,11 @@ pub(crate) async fn apply_services(
         uid,
         refused: None,
     };
+    let all = media.iter().chain(sfus).chain([signaling]);
+    let names: Vec<_> = all
+        .map(|service| (Child::Service, service.name_any()))
+        .collect();
+    to.find_free(&key.namespace, &names).await?;
     to.all(Child::Service, media).await?;
     to.all(Child::Service, sfus).await?;
     to.all(Child::Service, [signaling]).await
@@ -211,6 +234,46 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Checks that nothing of somebody else's stands where these are to be made. Our watches see
+    /// only what carries our labels.
+    async fn find_free<'c>(
+        &self,
+        namespace: &str,
+        wanted: impl IntoIterator<Item = &'c (Child, String)>,
+    ) -> Result<(), Error> {
+        let missing = wanted
+            .into_iter()
+            .filter(|(kind, name)| self.ctx.live.one(self.key, *kind, name).is_none());
+        let looks = missing.map(|(kind, name)| self.look_for(*kind, namespace, name));
+        try_join_all(looks).await?;
+        Ok(())
+    }
+
+    async fn look_for(&self, kind: Child, namespace: &str, name: &str) -> Result<(), Error> {
+        // As a list, which the operator may do already for its watches.
+        let by_name = ListParams::default()
+            .fields(&format!("metadata.name={name}"))
+            .match_any();
+        let api = self.api(kind, namespace);
+        let found = timeout(WRITE_LIMIT, api.list_metadata(&by_name)).await;
+        let found = answer(found, "look for", kind, name)?;
+        if found.items.iter().all(|object| self.is_ours(object)) {
+            return Ok(());
+        }
+        let name = name.to_owned();
+        Err(Error::Taken { kind, name })
+    }
+
+    /// By its owner; a CA, which has none, by its labels.
+    fn is_ours(&self, object: &PartialObjectMeta<Object>) -> bool {
+        let label = |name: &str| object.labels().get(name).map(String::as_str);
+        let owners = object.owner_references();
+        owners.iter().any(|owner| owner.uid == self.uid)
+            || (object.namespace().as_deref() == Some(self.ctx.namespace.as_str())
+                && label(SERVER_NAMESPACE_LABEL) == Some(&self.key.namespace)
+                && label(INSTANCE_LABEL) == Some(&self.key.name))
+    }
+
     async fn all<'o, K>(
         &mut self,
         kind: Child,
@@ -329,7 +392,40 @@ impl Target<'_> {
         let merged = timeout(WRITE_LIMIT, api.patch(name, &params, &patch)).await;
         self.ctx.metrics.wrote(kind, Verb::Patch);
         answer(merged, "patch", kind, name)?;
+        self.give_up_the_update(&api, kind, name).await?;
         self.apply_once(kind, namespace, name, wanted).await
+    }
+
+    /// A patch makes us an owner once more, beside our apply, and a field with two owners stays when
+    /// one of them gives it up. So only the apply's share is left.
+    async fn give_up_the_update(
+        &self,
+        api: &Api<Object>,
+        kind: Child,
+        name: &str,
+    ) -> Result<(), Error> {
+        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = timeout(WRITE_LIMIT, api.list_metadata(&by_name)).await;
+        let found = answer(found, "look for", kind, name)?;
+        let Some(object) = found.items.into_iter().next() else {
+            return Ok(());
+        };
+        let mut managed = object.metadata.managed_fields.unwrap_or_default();
+        managed.retain(|entry| {
+            entry.manager.as_deref() != Some(FIELD_MANAGER)
+                || entry.operation.as_deref() == Some("Apply")
+                || entry.subresource.is_some()
+        });
+        let rest = json!({"metadata": {
+            "resourceVersion": object.metadata.resource_version,
+            "managedFields": managed,
+        }});
+        let params = PatchParams::default();
+        let patch = Patch::Merge(&rest);
+        let patched = timeout(WRITE_LIMIT, api.patch_metadata(name, &params, &patch)).await;
+        self.ctx.metrics.wrote(kind, Verb::Patch);
+        answer(patched, "patch", kind, name)?;
+        Ok(())
     }
 
     async fn apply_once(

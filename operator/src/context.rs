@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) namespace: Namespace,
     pub(crate) defaults: Defaults,
     pub(crate) servers: Store<GrytServer>,
+    /// True once `servers` has all of them. `Store::wait_until_ready` wakes one waiter only.
+    pub(crate) servers_listed: watch::Sender<bool>,
     pub(crate) classes: Store<GrytServerClass>,
     pub(crate) live: LiveObjects,
     pub(crate) surroundings: Surroundings,

@@ -85,6 +85,7 @@ pub async fn run(
             namespace: config.namespace.clone(),
         },
         servers: servers.clone(),
+        servers_listed: watch::Sender::new(false),
         classes,
         live: LiveObjects::default(),
         surroundings: Surroundings::default(),

@@ -178,6 +178,7 @@ pub(crate) fn context() -> (Context, Writer<GrytServer>) {
         namespace: "gryt-system".parse().unwrap(),
         defaults: defaults(),
         servers,
+        servers_listed: watch::Sender::new(true),
         classes,
         live: LiveObjects::default(),
         surroundings: Surroundings::default(),

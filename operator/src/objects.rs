@@ -14,6 +14,8 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Resource, ResourceExt as _};
 
+use crate::names::ServerName;
+
 /// Objects as `build` wants them.
 #[derive(Debug, Clone, Copy)]
 pub enum Prepared {}
@@ -127,6 +129,41 @@ impl Child {
             }
             Self::Ingress => ApiResource::erase::<Ingress>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
+        }
+    }
+
+    /// Whether a child of this kind and name can belong to `server`.
+    #[must_use]
+    pub fn can_be(self, server: &ServerName, name: &str) -> bool {
+        let slot = |suffix: &str| {
+            let of_slots = name
+                .strip_prefix(&server.sfu())
+                .and_then(|rest| rest.strip_prefix('-'));
+            of_slots
+                .and_then(|rest| rest.strip_suffix(suffix))
+                .is_some_and(|number| number.parse::<i32>().is_ok())
+        };
+        match self {
+            Self::ServiceAccount | Self::NetworkPolicy | Self::PodDisruptionBudget => {
+                [server.signaling(), server.sfu()]
+                    .iter()
+                    .any(|own| own == name)
+            }
+            Self::Secret => {
+                let own = [
+                    server.owner(),
+                    server.signaling_tls(),
+                    server.sfu_tls(),
+                    server.web_tls(),
+                ];
+                own.iter().any(|own| own == name)
+            }
+            Self::ConfigMap => name == server.nodes(),
+            Self::PersistentVolumeClaim => name == server.data(),
+            Self::Service => name == server.signaling() || slot("") || slot("-media"),
+            Self::Certificate => name == server.web_tls(),
+            Self::HttpRoute | Self::Ingress => name == server.web(),
+            Self::Deployment => name == server.signaling() || slot(""),
         }
     }
 

@@ -280,10 +280,11 @@ async fn bring(
     let waits = !awaited(&valid).is_empty() && pass < PASSES;
     if waits {
         // Before certificates are made, which the next pass would make once more.
-        let applied = apply_services(ctx, key, &valid.uid, &services(&valid)).await;
-        applied.map_err(Error::Apply)?;
-        if assigned_since(ctx, key, seen) {
-            return Ok(None);
+        match apply_services(ctx, key, &valid.uid, &services(&valid)).await {
+            Ok(()) if assigned_since(ctx, key, seen) => return Ok(None),
+            // The whole apply is refused the same, and that is told.
+            Err(error) if final_refusal(&error).is_none() => return Err(Error::Apply(error)),
+            Ok(()) | Err(_) => {}
         }
     }
     let sources = Sources {
@@ -428,6 +429,9 @@ fn announced(valid: &ValidServer, children: &Children) -> BTreeMap<i32, MediaAdd
 
 /// What the API server says if it will say the same again: quota, admission, an invalid value.
 fn final_refusal(error: &apply::Error) -> Option<String> {
+    if let apply::Error::Taken { .. } = error {
+        return Some(format!("{error}."));
+    }
     let status = error.refusal()?;
     let is_final = matches!(status.code, 400 | 403 | 413 | 422);
     let terminating = status.message.contains("because it is being terminated");

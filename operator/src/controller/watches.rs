@@ -25,13 +25,13 @@ use crate::crd::{GrytServer, GrytServerClass};
 use crate::endings::Endings;
 use crate::events::Notice;
 use crate::fetch::ServerKey;
-use crate::fetch::live::{self, SERVER_NAMESPACE_LABEL};
+use crate::fetch::live::{self, INSTANCE_LABEL, SERVER_NAMESPACE_LABEL};
 use crate::fetch::object::Object;
 use crate::fetch::surroundings::ForeignApi;
+use crate::names::ServerName;
 use crate::objects::Child;
 
 const MANAGED_BY_US: &str = "app.kubernetes.io/managed-by=gryt-operator";
-const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
 /// The tasks that watch. Dropping it ends them.
 pub(super) type Watches = JoinSet<()>;
@@ -169,6 +169,9 @@ async fn servers_watch(
             server.metadata.managed_fields = None;
         }
         writer.apply_watcher_event(&event);
+        if matches!(event, Event::InitDone) {
+            watched.servers_listed.send_replace(true);
+        }
         server_event(&watched, &mut known, event)
     })
     .await;
@@ -354,6 +357,11 @@ fn served_by(ctx: &Context, class: &str) -> Vec<ServerKey> {
 }
 
 async fn children_watch(ctx: Arc<Context>, kind: Child, config: Config, listed: Listed) {
+    // What is kept of a child depends on whether its server exists.
+    let mut servers = ctx.servers_listed.subscribe();
+    if servers.wait_for(|listed| *listed).await.is_err() {
+        return;
+    }
     let resource = kind.api_resource();
     let api: Api<Object> = Api::all_with(ctx.client.clone(), &resource);
     follow(&ctx, api, config, &listed, |event| {
@@ -376,7 +384,11 @@ fn child_event(ctx: &Context, kind: Child, event: Event<Object>) -> Vec<ServerKe
             if ctx.live.knows(&key, kind, &object) {
                 return Vec::new();
             }
-            let live = live::read(kind, &object);
+            let live = if is_expected(ctx, &key, kind, &object) {
+                live::read(kind, &object)
+            } else {
+                live::outline(kind, &object)
+            };
             let news = ctx.live.put(key.clone(), kind, object.name_any(), live);
             news.then_some(key).into_iter().collect()
         }
@@ -394,6 +406,18 @@ fn child_event(ctx: &Context, kind: Child, event: Event<Object>) -> Vec<ServerKe
         }
         Event::InitDone => ctx.live.end_listing(kind).into_iter().collect(),
     }
+}
+
+/// Whether an object is one that the operator makes: a child of a server that exists, by its name,
+/// or something of the operator's own namespace.
+fn is_expected(ctx: &Context, key: &ServerKey, kind: Child, object: &Object) -> bool {
+    if object.namespace().as_deref() == Some(ctx.namespace.as_str()) {
+        return true;
+    }
+    let server = ObjectRef::new(&key.name).within(&key.namespace);
+    let name = key.name.parse::<ServerName>();
+    ctx.servers.get(&server).is_some()
+        && name.is_ok_and(|server| kind.can_be(&server, &object.name_any()))
 }
 
 /// Whose child an object is: by its owner, which lives in the same namespace, else by its label.

@@ -18,6 +18,8 @@ use super::seen::{self, Seen};
 use crate::apply::compare::APPLIED_ANNOTATION;
 use crate::objects::Child;
 
+/// On everything of ours: the GrytServer's name.
+pub(crate) const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// On a CA, which lives in another namespace than its server.
 pub(crate) const SERVER_NAMESPACE_LABEL: &str = "gryt.chat/server-namespace";
 
@@ -313,6 +315,21 @@ impl LiveObjects {
     }
 }
 
+/// The largest body and the largest contents of a Secret that are kept; ours are far below. One that
+/// is larger counts as not as wanted.
+const MOST_KEPT_BYTES: usize = 128 << 10;
+
+/// Reads an object that carries our labels and isn't ours as far as we know: anybody may make
+/// such objects, of any size and number, so nothing large of them is kept.
+pub(crate) fn outline(kind: Child, object: &Object) -> Live {
+    let mut live = read(kind, object);
+    live.body = None;
+    if let Seen::Secret(contents) = &mut live.seen {
+        contents.data.clear();
+    }
+    live
+}
+
 /// Reads an object as a watch or an answer to a write brought it.
 pub(crate) fn read(kind: Child, object: &Object) -> Live {
     let digest = object.annotations().get(APPLIED_ANNOTATION).cloned();
@@ -324,17 +341,23 @@ pub(crate) fn read(kind: Child, object: &Object) -> Live {
     let body = object.steady();
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
+    let mut seen = seen::read(kind, object);
+    if body.len() > MOST_KEPT_BYTES
+        && let Seen::Secret(contents) = &mut seen
+    {
+        contents.data.clear();
+    }
     Live {
         uid: object.uid().unwrap_or_default(),
         version: version(object),
         owners,
         terminating: object.meta().deletion_timestamp.is_some(),
         digest,
-        seen: seen::read(kind, object),
+        seen,
         apart: object.labels().contains_key(SERVER_NAMESPACE_LABEL)
             && object.owner_references().is_empty(),
         fingerprint: Fingerprint(hasher.finish()),
-        body: Some(body.into_boxed_str()),
+        body: (body.len() <= MOST_KEPT_BYTES).then(|| body.into_boxed_str()),
     }
 }
 

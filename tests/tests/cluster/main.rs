@@ -1,6 +1,7 @@
 //! The product on a real Kubernetes of two nodes. One cluster for the whole run, a namespace for
 //! each test.
 
+mod belongings;
 mod certificates;
 mod control_plane;
 mod deletions;

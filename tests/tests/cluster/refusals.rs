@@ -105,7 +105,7 @@ spec: {{images: {{registry: localhost, tag: test}}, exposure: {{web: {{type: Nod
 }
 
 /// Waits for the condition and gives back its message.
-async fn stalled(space: &Namespace, name: &str, reason: &str) -> Result<String> {
+pub(crate) async fn stalled(space: &Namespace, name: &str, reason: &str) -> Result<String> {
     let begun = Instant::now();
     let (_, seen, message) = space
         .until(&format!("gs/{name}"), "is Stalled", |server| {
@@ -118,7 +118,7 @@ async fn stalled(space: &Namespace, name: &str, reason: &str) -> Result<String> 
     Ok(message)
 }
 
-async fn healed(space: &Namespace, name: &str) -> Result<()> {
+pub(crate) async fn healed(space: &Namespace, name: &str) -> Result<()> {
     space
         .until(&format!("gs/{name}"), "is not Stalled", |server| {
             condition(server, "Stalled").is_none().then_some(())

@@ -59,6 +59,7 @@ fn context(client: Client) -> Context {
         namespace: "gryt-system".parse().unwrap(),
         defaults: defaults(),
         servers: reflector::store().0,
+        servers_listed: watch::Sender::new(true),
         classes: reflector::store().0,
         live: LiveObjects::default(),
         surroundings: Surroundings::default(),
