@@ -38,9 +38,9 @@ pub enum Reason {
     GatewayRequired,
     /// The class doesn't allow the host name to the namespace.
     HostnameNotAllowed,
-    /// An older server has the host name.
+    /// Another server had the host name first.
     HostnameTaken,
-    /// The class wants an Ingress and the cluster has no class for it.
+    /// The server is to be reached by an Ingress and the cluster has no class for it.
     IngressClassMissing,
     /// A value that the schema refuses got past it.
     InvalidSpec,
@@ -56,7 +56,7 @@ pub enum Reason {
     SecretNotFound,
     /// The operator hasn't written `spec.serverId` yet.
     ServerIdPending,
-    /// An older server has the server id.
+    /// Another server had the server id first.
     ServerIdTaken,
     /// More than one signaling replica without shared back ends.
     SharedBackendsRequired,
