@@ -202,11 +202,7 @@ struct Drain<'a> {
     termination_log: Option<&'a Path>,
 }
 
-async fn until_the_end(
-    sfu: &Sfu,
-    signals: &mut Signals,
-    drain: Drain<'_>,
-) -> End {
+async fn until_the_end(sfu: &Sfu, signals: &mut Signals, drain: Drain<'_>) -> End {
     let Drain {
         patience,
         termination_log,

@@ -1,24 +1,43 @@
 //! The product on a real Kubernetes of two nodes. One cluster for the whole run, a namespace for
 //! each test.
 
+#[cfg(test)]
 mod belongings;
+#[cfg(test)]
 mod certificates;
+#[cfg(test)]
 mod control_plane;
+#[cfg(test)]
 mod deletions;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
 mod exposure;
+#[cfg(test)]
 mod interrupted;
+#[cfg(test)]
 mod inventory;
+#[cfg(test)]
 mod isolation;
+#[cfg(test)]
 mod people;
+#[cfg(test)]
 mod platform;
+#[cfg(test)]
 mod quiet;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod rivals;
+#[cfg(test)]
 mod rollouts;
+#[cfg(test)]
 mod rules;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
 mod servers;
+#[cfg(test)]
 mod upgrades;
 
 use anyhow::Result;

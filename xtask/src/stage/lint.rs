@@ -47,6 +47,9 @@ fn clippy() -> Command {
         "clippy",
         "--workspace",
         "--all-targets",
+        // Those that only their stage runs too.
+        "--test",
+        "*",
         "--locked",
         "--",
         "-D",
