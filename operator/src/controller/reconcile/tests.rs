@@ -8,22 +8,14 @@ use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
-use kube::runtime::reflector;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
 use tower::service_fn;
 
 use super::*;
-use crate::controller::prober::Prober;
-use crate::controller::queue::queue;
-use crate::controller::rollouts::Rollouts;
 use crate::crd::TlsSource;
 use crate::events::Events;
-use crate::fetch::live::LiveObjects;
 use crate::fetch::named::NamedSecretsByName;
-use crate::fetch::surroundings::Surroundings;
-use crate::fixture::{defaults, server};
-use crate::metrics::Metrics;
+use crate::fixture::{self, server};
 
 /// An API server that can't read Secrets and takes every status. Keeps what was written.
 fn cluster(server: &GrytServer, written: Arc<Mutex<Vec<Value>>>) -> Client {
@@ -54,26 +46,11 @@ fn cluster(server: &GrytServer, written: Arc<Mutex<Vec<Value>>>) -> Client {
 }
 
 fn context(client: Client) -> Context {
-    let metrics = Metrics::default();
-    Context {
-        namespace: "gryt-system".parse().unwrap(),
-        defaults: defaults(),
-        servers: reflector::store().0,
-        servers_listed: watch::Sender::new(true),
-        classes: reflector::store().0,
-        live: LiveObjects::default(),
-        surroundings: Surroundings::default(),
-        named: NamedSecretsByName::new(client.clone()),
-        events: Events::new(client.clone(), "test".to_owned(), metrics.clone()),
-        metrics,
-        queue: queue().0,
-        prober: Prober::default(),
-        rollouts: Rollouts::default(),
-        synced: watch::channel(true).1,
-        sweep: Notify::new(),
-        memory: Mutex::default(),
-        client,
-    }
+    let (mut ctx, _writer) = fixture::context();
+    ctx.named = NamedSecretsByName::new(client.clone());
+    ctx.events = Events::new(client.clone(), "test".to_owned(), ctx.metrics.clone());
+    ctx.client = client;
+    ctx
 }
 
 #[tokio::test]
