@@ -58,14 +58,14 @@ async fn two_operators_leave_each_others_objects_alone() -> Result<()> {
         let server = format!("gs/rivals-{number}");
         space.wait(&server, suspended).await?;
     }
-    settled(&cluster).await?;
+    settled(&space).await?;
 
     let written = cluster.writes()?.len();
     let before = versions(&space).await?;
     ensure!(before.len() > 12 * (1 + SUSPENDED), "{before:#?}");
     tokio::time::sleep(WATCHED_FOR).await;
     let after = versions(&space).await?;
-    let writes = operators_writes(&cluster.writes()?[written..]);
+    let writes = operators_writes(&space, &cluster.writes()?[written..]);
     println!(
         "two operators, {} objects, {} s: {writes:?}",
         before.len(),
@@ -84,14 +84,29 @@ async fn two_operators_leave_each_others_objects_alone() -> Result<()> {
     Ok(())
 }
 
-/// The resourceVersion and the field managers of every server and of all its children.
+/// The resourceVersion and the field managers of every server and of all its children, the CA
+/// included.
 async fn versions(space: &Namespace) -> Result<BTreeMap<String, Value>> {
     let managed = ["--show-managed-fields", "--output=json"];
     let servers = [&["get", "grytservers"], &managed[..]].concat();
     let children = [&["get", CHILD_KINDS, OURS], &managed[..]].concat();
     let mut versions = BTreeMap::new();
-    for list in [servers, children] {
-        let list: Value = serde_json::from_str(&space.kubectl(&list).await?)?;
+    let authorities = format!("--selector=gryt.chat/server-namespace={}", space.name());
+    let authorities = [
+        "--namespace",
+        OPERATOR_NAMESPACE,
+        "get",
+        "secrets",
+        &authorities,
+    ];
+    let authorities = [&authorities[..], &managed].concat();
+    let lists = [
+        space.kubectl(&servers).await?,
+        space.kubectl(&children).await?,
+        space.cluster().kubectl(&authorities).await?,
+    ];
+    for list in lists {
+        let list: Value = serde_json::from_str(&list)?;
         for object in list["items"].as_array().context("no list")? {
             let metadata = &object["metadata"];
             let version = json!([metadata["resourceVersion"], metadata["managedFields"]]);
