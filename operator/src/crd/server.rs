@@ -80,7 +80,8 @@ use super::{GrytServerStatus, OBJECT_NAME, PodTemplate, is_default};
 )]
 pub struct GrytServerSpec {
     /// The host name at which browsers reach this server, for example chat.example.org. Only one
-    /// GrytServer of a cluster serves a host name: the oldest that asks for it.
+    /// GrytServer of a cluster serves a host name: the one that has it, else the oldest that asks
+    /// for it.
     #[schemars(length(min = 3, max = 253))]
     #[x_kube(
         validation = Rule::new(
