@@ -372,7 +372,10 @@ async fn conclude(
         held: turn == Turn::Held,
     };
     report(ctx, &observed.server, status(&facts, now())).await?;
-    rollouts::wake_next(ctx, &valid).await;
+    // One that is held carries the images that it runs: by those, nobody is on his way.
+    if turn == Turn::Free {
+        rollouts::wake_next(ctx, &valid).await;
+    }
     if let Some((error, _)) = refused {
         return Err(Error::Refused(error));
     }

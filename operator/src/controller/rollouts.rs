@@ -230,7 +230,8 @@ pub(super) async fn take_turn(
     Turn::Held
 }
 
-/// After a reconcile: wakes whoever may go on because this server has come through.
+/// After a reconcile that had its turn: wakes whoever may go on because this server has come
+/// through. `valid` has the images of the class.
 pub(super) async fn wake_next(ctx: &Context, valid: &ValidServer) {
     let waits = {
         let inner = ctx.rollouts.lock();
