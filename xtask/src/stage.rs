@@ -37,7 +37,7 @@ pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "unit",
         about: "every crate's own tests",
-        budget_min: 12,
+        budget_min: 8,
         needs_root: false,
         run: unit::run,
     },
@@ -65,7 +65,7 @@ pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "cluster",
         about: "the operator, its charts and images on a real Kubernetes of two nodes",
-        budget_min: 30,
+        budget_min: 38,
         needs_root: true,
         run: cluster::run,
     },
