@@ -42,7 +42,9 @@ async fn a_terminated_process_keeps_its_call_and_ends_with_the_last_participant(
     let told = clock::now();
     process.signal(Signal::SIGTERM);
 
-    process.readiness_is("draining").await;
+    process.drains().await;
+    // Else kube-proxy may forget the calls' way to it.
+    process.readiness_is("ok").await;
     loop {
         let word = watch.message().await.unwrap().unwrap();
         if let Some(v1::watch_response::Event::Draining(v1::NodeDraining {})) = word.event {
@@ -54,7 +56,6 @@ async fn a_terminated_process_keeps_its_call_and_ends_with_the_last_participant(
         panic!("a new room was taken: {refused:?}");
     };
     assert_eq!(refused.refusal(), v1::Refusal::Draining);
-    assert_eq!(process.figure("gryt_sfu_draining").await, 1);
     // A device of a running call that lost its place comes back, and hears.
     let third = signaling.seat(3).await;
     let next = people[0].voice.spoken().await.unwrap();
@@ -93,7 +94,7 @@ async fn a_second_signal_ends_at_once_and_an_idle_process_ends_at_the_first() {
     let mut signaling = Caller::new("first", 1, process.connect().await);
     signaling.offer(1).await;
     process.signal(Signal::SIGTERM);
-    process.readiness_is("draining").await;
+    process.drains().await;
     process.signal(Signal::SIGTERM);
     assert!(process.ended().await.success());
     let told = "cut 1 calls with 1 participants\n";

@@ -112,7 +112,8 @@ impl Process {
 
     /// What it told at its end, if anything.
     pub(super) fn last_word(&self) -> Option<String> {
-        std::fs::read_to_string(self.dir.path().join("end")).ok()
+        let word = std::fs::read_to_string(self.dir.path().join("end")).ok();
+        word.filter(|word| !word.is_empty())
     }
 
     /// Waits until it has logged this.
@@ -127,6 +128,15 @@ impl Process {
         until_answered("readiness", || async {
             let said = reqwest::get(url.clone()).await.ok()?.text().await.ok()?;
             (said.trim() == expected).then_some(())
+        })
+        .await
+        .unwrap();
+    }
+
+    /// Waits until it was told to end, and does not yet.
+    pub(super) async fn drains(&self) {
+        until_answered("a drain", || async {
+            (self.figure("gryt_sfu_draining").await == 1).then_some(())
         })
         .await
         .unwrap();
