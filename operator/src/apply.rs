@@ -5,14 +5,12 @@
 
 pub(crate) mod compare;
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use k8s_openapi::serde::Serialize;
+use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
-use kube::{Resource, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -22,7 +20,7 @@ use crate::fetch::ServerKey;
 use crate::fetch::live::{self, INSTANCE_LABEL, Judgement, SERVER_NAMESPACE_LABEL};
 use crate::fetch::object::Object;
 use crate::metrics::Verb;
-use crate::objects::{Applied, Child, Objects, Prepared};
+use crate::objects::{Applied, Child, Objects, Prepared, Wanted};
 
 /// The operator's field manager. There is only this one.
 pub const FIELD_MANAGER: &str = "gryt-operator";
@@ -118,50 +116,18 @@ pub(crate) async fn apply(
     objects: Objects<Prepared>,
 ) -> Result<Objects<Applied>, Error> {
     let wanted = objects.children();
-    let Objects {
-        authority,
-        service_accounts,
-        secrets,
-        node_addresses,
-        volume,
-        network_policies,
-        disruption_budgets,
-        media_services,
-        sfu_services,
-        signaling_service,
-        certificate,
-        http_route,
-        ingress,
-        sfus,
-        signaling,
-        awaited,
-        state: PhantomData,
-    } = objects;
     let mut to = Target {
         ctx,
         key,
         uid,
         refused: None,
     };
-    let ours = [(Child::Secret, authority.name_any())];
-    to.find_free(ctx.namespace.as_str(), &ours).await?;
+    let authority = [(Child::Secret, objects.authority.name_any())];
+    to.find_free(ctx.namespace.as_str(), &authority).await?;
     to.find_free(&key.namespace, &wanted).await?;
-    to.all(Child::Secret, [&authority]).await?;
-    to.all(Child::ServiceAccount, &service_accounts).await?;
-    to.all(Child::Secret, &secrets).await?;
-    to.all(Child::ConfigMap, &node_addresses).await?;
-    to.all(Child::PersistentVolumeClaim, [&volume]).await?;
-    to.all(Child::NetworkPolicy, &network_policies).await?;
-    to.all(Child::PodDisruptionBudget, &disruption_budgets)
-        .await?;
-    to.all(Child::Service, &media_services).await?;
-    to.all(Child::Service, &sfu_services).await?;
-    to.all(Child::Service, [&signaling_service]).await?;
-    to.all(Child::Certificate, &certificate).await?;
-    to.all(Child::HttpRoute, &http_route).await?;
-    to.all(Child::Ingress, &ingress).await?;
-    to.all(Child::Deployment, &sfus).await?;
-    to.all(Child::Deployment, &signaling).await?;
+    for (kind, object) in objects.all() {
+        to.bring(kind, object).await?;
+    }
 
     for ((kind, name), live) in ctx.live.of(key) {
         let ours = live.owners.iter().any(|owner| owner == uid);
@@ -173,25 +139,7 @@ pub(crate) async fn apply(
     if let Some(error) = to.refused {
         return Err(error);
     }
-    Ok(Objects {
-        authority,
-        service_accounts,
-        secrets,
-        node_addresses,
-        volume,
-        network_policies,
-        disruption_budgets,
-        media_services,
-        sfu_services,
-        signaling_service,
-        certificate,
-        http_route,
-        ingress,
-        sfus,
-        signaling,
-        awaited,
-        state: PhantomData,
-    })
+    Ok(objects.applied())
 }
 
 /// Applies only the Services, whose ports the API server assigns at once: what announces them is
@@ -213,14 +161,15 @@ pub(crate) async fn apply_services(
         uid,
         refused: None,
     };
-    let all = media.iter().chain(sfus).chain([signaling]);
-    let names: Vec<_> = all
+    let all = || media.iter().chain(sfus).chain([signaling]);
+    let names: Vec<_> = all()
         .map(|service| (Child::Service, service.name_any()))
         .collect();
     to.find_free(&key.namespace, &names).await?;
-    to.all(Child::Service, media).await?;
-    to.all(Child::Service, sfus).await?;
-    to.all(Child::Service, [signaling]).await
+    for service in all() {
+        to.bring(Child::Service, service).await?;
+    }
+    Ok(())
 }
 
 /// Where the objects go.
@@ -269,31 +218,20 @@ impl Target<'_> {
         let label = |name: &str| object.labels().get(name).map(String::as_str);
         let owners = object.owner_references();
         owners.iter().any(|owner| owner.uid == self.uid)
-            || (object.namespace().as_deref() == Some(self.ctx.namespace.as_str())
+            || (object.metadata.namespace.as_deref() == Some(self.ctx.namespace.as_str())
                 && label(SERVER_NAMESPACE_LABEL) == Some(&self.key.namespace)
                 && label(INSTANCE_LABEL) == Some(&self.key.name))
     }
 
-    async fn all<'o, K>(
-        &mut self,
-        kind: Child,
-        objects: impl IntoIterator<Item = &'o K>,
-    ) -> Result<(), Error>
-    where
-        K: Resource + Serialize + 'o,
-    {
-        for object in objects {
-            let name = object.name_any();
-            let namespace = object.namespace().unwrap_or_default();
-            let wanted = serde_json::to_value(object).map_err(|source| Error::Serialize {
-                kind,
-                name: name.clone(),
-                source,
-            })?;
-            let done = self.one(kind, &namespace, &name, wanted).await;
-            self.noted(done)?;
-        }
-        Ok(())
+    async fn bring(&mut self, kind: Child, object: &dyn Wanted) -> Result<(), Error> {
+        let name = object.name();
+        let wanted = object.body().map_err(|source| Error::Serialize {
+            kind,
+            name: name.clone(),
+            source,
+        })?;
+        let done = self.one(kind, &object.namespace(), &name, wanted).await;
+        self.noted(done)
     }
 
     /// Goes on after a refusal, stops at everything else.

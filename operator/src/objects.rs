@@ -12,7 +12,9 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::{Resource, ResourceExt as _};
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::names::ServerName;
 
@@ -174,11 +176,62 @@ impl Child {
     }
 }
 
+/// One object of whatever kind, as far as it is to be written.
+pub trait Wanted: Sync {
+    /// Its namespace: the operator's for the CA, the server's for all others.
+    fn namespace(&self) -> String;
+
+    /// Its name.
+    fn name(&self) -> String;
+
+    /// All of it as JSON.
+    ///
+    /// # Errors
+    /// A value in it has no form in JSON.
+    fn body(&self) -> Result<Value, serde_json::Error>;
+}
+
+impl<K: Resource + Serialize + Sync> Wanted for K {
+    fn namespace(&self) -> String {
+        ResourceExt::namespace(self).unwrap_or_default()
+    }
+
+    fn name(&self) -> String {
+        self.name_any()
+    }
+
+    fn body(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+}
+
+/// Objects of several kinds.
+type Kinds<'a> = Vec<(Child, &'a dyn Wanted)>;
+
 impl<State> Objects<State> {
+    /// Every object, in the order of applying.
+    #[must_use]
+    pub fn all(&self) -> Kinds<'_> {
+        let mut all = Kinds::new();
+        add(&mut all, Child::Secret, [&self.authority]);
+        all.extend(self.beside_the_server());
+        all
+    }
+
     /// Kind and name of every child in the namespace of the GrytServer, awaited ones too. A child
     /// of the server that is not among them is no longer wanted.
     #[must_use]
     pub fn children(&self) -> BTreeSet<(Child, String)> {
+        let objects = self.beside_the_server().into_iter();
+        let awaited = self.awaited.iter();
+        objects
+            .map(|(kind, object)| (kind, object.name()))
+            .chain(awaited.map(|name| (Child::Deployment, name.clone())))
+            .collect()
+    }
+
+    /// Every object but the CA.
+    fn beside_the_server(&self) -> Kinds<'_> {
         let Self {
             authority: _,
             service_accounts,
@@ -195,44 +248,77 @@ impl<State> Objects<State> {
             ingress,
             sfus,
             signaling,
-            awaited,
+            awaited: _,
             state: _,
         } = self;
-        let services = media_services.iter().chain(sfu_services);
-        let mut children = BTreeSet::new();
-        name(&mut children, Child::ServiceAccount, service_accounts);
-        name(&mut children, Child::Secret, secrets);
-        name(&mut children, Child::ConfigMap, node_addresses);
-        name(&mut children, Child::PersistentVolumeClaim, [volume]);
-        name(&mut children, Child::NetworkPolicy, network_policies);
-        name(
-            &mut children,
-            Child::PodDisruptionBudget,
-            disruption_budgets,
-        );
-        name(
-            &mut children,
-            Child::Service,
-            services.chain([signaling_service]),
-        );
-        name(&mut children, Child::Certificate, certificate);
-        name(&mut children, Child::HttpRoute, http_route);
-        name(&mut children, Child::Ingress, ingress);
-        name(
-            &mut children,
-            Child::Deployment,
-            sfus.iter().chain(signaling),
-        );
-        children.extend(awaited.iter().map(|name| (Child::Deployment, name.clone())));
-        children
+        let mut all = Kinds::new();
+        add(&mut all, Child::ServiceAccount, service_accounts);
+        add(&mut all, Child::Secret, secrets);
+        add(&mut all, Child::ConfigMap, node_addresses);
+        add(&mut all, Child::PersistentVolumeClaim, [volume]);
+        add(&mut all, Child::NetworkPolicy, network_policies);
+        add(&mut all, Child::PodDisruptionBudget, disruption_budgets);
+        add(&mut all, Child::Service, media_services);
+        add(&mut all, Child::Service, sfu_services);
+        add(&mut all, Child::Service, [signaling_service]);
+        add(&mut all, Child::Certificate, certificate);
+        add(&mut all, Child::HttpRoute, http_route);
+        add(&mut all, Child::Ingress, ingress);
+        add(&mut all, Child::Deployment, sfus);
+        add(&mut all, Child::Deployment, signaling);
+        all
     }
 }
 
-fn name<'a, K: Resource + 'a>(
-    children: &mut BTreeSet<(Child, String)>,
-    child: Child,
+impl Objects<Prepared> {
+    /// The same, once the cluster has them.
+    pub(crate) fn applied(self) -> Objects<Applied> {
+        let Self {
+            authority,
+            service_accounts,
+            secrets,
+            node_addresses,
+            volume,
+            network_policies,
+            disruption_budgets,
+            media_services,
+            sfu_services,
+            signaling_service,
+            certificate,
+            http_route,
+            ingress,
+            sfus,
+            signaling,
+            awaited,
+            state: PhantomData,
+        } = self;
+        Objects {
+            authority,
+            service_accounts,
+            secrets,
+            node_addresses,
+            volume,
+            network_policies,
+            disruption_budgets,
+            media_services,
+            sfu_services,
+            signaling_service,
+            certificate,
+            http_route,
+            ingress,
+            sfus,
+            signaling,
+            awaited,
+            state: PhantomData,
+        }
+    }
+}
+
+fn add<'a, K: Resource + Serialize + Sync + 'a>(
+    all: &mut Kinds<'a>,
+    kind: Child,
     objects: impl IntoIterator<Item = &'a K>,
 ) {
-    let named = objects.into_iter().map(|object| (child, object.name_any()));
-    children.extend(named);
+    let objects = objects.into_iter();
+    all.extend(objects.map(|object| (kind, object as &dyn Wanted)));
 }

@@ -17,48 +17,8 @@ use fixture::{material, servers};
 
 /// Every object in the order of applying, as JSON.
 fn values(objects: &Objects<Prepared>) -> Vec<Value> {
-    fn all<'a, T: serde::Serialize + 'a>(
-        objects: impl IntoIterator<Item = &'a T>,
-    ) -> impl Iterator<Item = Value> {
-        objects
-            .into_iter()
-            .map(|object| serde_json::to_value(object).unwrap())
-    }
-    let Objects {
-        authority,
-        service_accounts,
-        secrets,
-        node_addresses,
-        volume,
-        network_policies,
-        disruption_budgets,
-        media_services,
-        sfu_services,
-        signaling_service,
-        certificate,
-        http_route,
-        ingress,
-        sfus,
-        signaling,
-        awaited: _,
-        state: _,
-    } = objects;
-    all([authority])
-        .chain(all(service_accounts))
-        .chain(all(secrets))
-        .chain(all(node_addresses))
-        .chain(all([volume]))
-        .chain(all(network_policies))
-        .chain(all(disruption_budgets))
-        .chain(all(media_services))
-        .chain(all(sfu_services))
-        .chain(all([signaling_service]))
-        .chain(all(certificate))
-        .chain(all(http_route))
-        .chain(all(ingress))
-        .chain(all(sfus))
-        .chain(all(signaling))
-        .collect()
+    let all = objects.all().into_iter();
+    all.map(|(_, object)| object.body().unwrap()).collect()
 }
 
 fn built(server: &ValidServer) -> Vec<Value> {

@@ -12,7 +12,6 @@ use gryt_operator::build::{
 use gryt_operator::class::Defaults;
 use gryt_operator::crd::{GrytServer, GrytServerClass, GrytServerSpec};
 use gryt_operator::names::Namespace;
-use gryt_operator::objects::{Child, Objects, Prepared};
 use gryt_operator::observed::{Children, Observed, OwnSecrets, ServiceSeen};
 use gryt_operator::secrets::{draw, draw_server_id};
 use gryt_operator::status::{Facts, Outcome, status};
@@ -20,7 +19,6 @@ use gryt_operator::validate::validate;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, Request};
 use kube::{Resource, ResourceExt as _};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::servers::{Wish, as_tenant};
@@ -107,8 +105,9 @@ impl Platform {
             &PatchParams::default(),
             &Patch::Merge(json!({"spec": {"serverId": id}})),
         )?];
-        for (kind, child) in children_of(objects)? {
-            answer.push(apply(&kind, child)?);
+        for (kind, object) in objects.all() {
+            let child = labelled(object.body()?);
+            answer.push(apply(&kind.api_resource(), child)?);
         }
         let reported = json!({
             "apiVersion": GrytServer::api_version(&()),
@@ -157,63 +156,12 @@ fn assigned_ports() -> Children {
     }
 }
 
-/// Every child in the order in which the operator applies them.
-fn children_of(objects: Objects<Prepared>) -> Result<Vec<(ApiResource, Value)>> {
-    let Objects {
-        authority,
-        service_accounts,
-        secrets,
-        node_addresses,
-        volume,
-        network_policies,
-        disruption_budgets,
-        media_services,
-        sfu_services,
-        signaling_service,
-        certificate,
-        http_route,
-        ingress,
-        sfus,
-        signaling,
-        awaited: _,
-        state: _,
-    } = objects;
-    let mut all = All(Vec::new());
-    all.add(Child::Secret, [authority])?;
-    all.add(Child::ServiceAccount, service_accounts)?;
-    all.add(Child::Secret, secrets)?;
-    all.add(Child::ConfigMap, node_addresses)?;
-    all.add(Child::PersistentVolumeClaim, [volume])?;
-    all.add(Child::NetworkPolicy, network_policies)?;
-    all.add(Child::PodDisruptionBudget, disruption_budgets)?;
-    all.add(Child::Service, media_services)?;
-    all.add(Child::Service, sfu_services)?;
-    all.add(Child::Service, [signaling_service])?;
-    all.add(Child::Certificate, certificate)?;
-    all.add(Child::HttpRoute, http_route)?;
-    all.add(Child::Ingress, ingress)?;
-    all.add(Child::Deployment, sfus)?;
-    all.add(Child::Deployment, signaling)?;
-    Ok(all.0)
-}
-
-struct All(Vec<(ApiResource, Value)>);
-
-impl All {
-    fn add(
-        &mut self,
-        kind: Child,
-        objects: impl IntoIterator<Item = impl Serialize>,
-    ) -> Result<()> {
-        for object in objects {
-            let mut object = serde_json::to_value(object)?;
-            let metadata = &mut object["metadata"];
-            metadata["labels"][MANAGED_BY] = MANAGER.into();
-            metadata["annotations"]["gryt.chat/applied"] = DIGEST.into();
-            self.0.push((kind.api_resource(), object));
-        }
-        Ok(())
-    }
+/// What the operator would leave in a child.
+fn labelled(mut child: Value) -> Value {
+    let metadata = &mut child["metadata"];
+    metadata["labels"][MANAGED_BY] = MANAGER.into();
+    metadata["annotations"]["gryt.chat/applied"] = DIGEST.into();
+    child
 }
 
 fn apply(kind: &ApiResource, child: Value) -> Result<http::Request<Vec<u8>>> {
