@@ -261,8 +261,7 @@ impl Target<'_> {
                 tracing::debug!(?kind, name, "waits until its predecessor is gone");
                 return Ok(());
             }
-            Judgement::Compare(body, fingerprint) => {
-                let live: Value = serde_json::from_str(&body).unwrap_or_default();
+            Judgement::Compare(live, fingerprint) => {
                 if compare::holds(&wanted, &live) {
                     objects.confirm(self.key, (kind, name), &digest, fingerprint);
                     return Ok(());
@@ -283,9 +282,9 @@ impl Target<'_> {
         wanted["metadata"]["annotations"][compare::APPLIED_ANNOTATION] = Value::from(&*digest);
         let written = self.write(kind, namespace, name, &wanted).await?;
         tracing::debug!(?kind, name, "applied");
-        let live = live::read(kind, &written);
-        let fingerprint = live.fingerprint;
-        objects.put(self.key.clone(), kind, name.to_owned(), live);
+        let found = live::read(kind, &written).compared();
+        let fingerprint = found.live.fingerprint;
+        objects.put(self.key.clone(), kind, name.to_owned(), found);
         objects.confirm(self.key, (kind, name), &digest, fingerprint);
         Ok(())
     }

@@ -384,12 +384,12 @@ fn child_event(ctx: &Context, kind: Child, event: Event<Object>) -> Vec<ServerKe
             if ctx.live.knows(&key, kind, &object) {
                 return Vec::new();
             }
-            let live = if is_expected(ctx, &key, kind, &object) {
+            let found = if is_expected(ctx, &key, kind, &object) {
                 live::read(kind, &object)
             } else {
                 live::outline(kind, &object)
             };
-            let news = ctx.live.put(key.clone(), kind, object.name_any(), live);
+            let news = ctx.live.put(key.clone(), kind, object.name_any(), found);
             news.then_some(key).into_iter().collect()
         }
         Event::Delete(object) => {

@@ -1,9 +1,10 @@
 //! The children of all servers as the cluster has them, in as little memory as a decision needs.
 //!
 //! Filled by one watch per kind and by the answers to our own writes, whichever is newer, so that
-//! a reconcile right after a write sees what it wrote. The body of an object is kept only until it
-//! was compared once; from then on a fingerprint tells whether somebody changed it.
+//! a reconcile right after a write sees what it wrote. The body of an object is kept, packed, only
+//! until it was compared once; from then on a fingerprint tells whether somebody changed it.
 
+mod body;
 #[cfg(test)]
 mod tests;
 
@@ -12,11 +13,14 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kube::{Resource as _, ResourceExt as _};
+use serde_json::Value;
 
 use super::object::Object;
 use super::seen::{self, Seen};
 use crate::apply::compare::APPLIED_ANNOTATION;
 use crate::objects::Child;
+
+use body::{Body, Samples};
 
 /// On everything of ours: the GrytServer's name.
 pub(crate) const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
@@ -52,8 +56,6 @@ pub(crate) struct Live {
     /// It says itself whose it is, because it lives in the operator's namespace.
     apart: bool,
     pub(crate) fingerprint: Fingerprint,
-    /// As JSON; `None` once this fingerprint was found to be what is wanted.
-    body: Option<Box<str>>,
 }
 
 impl Live {
@@ -68,7 +70,6 @@ impl Live {
             seen,
             apart,
             fingerprint,
-            body: _,
         } = self;
         // A Secret's contents are in its fingerprint, and its version is no content.
         let seen_alike = matches!(seen, Seen::Secret(_)) || *seen == other.seen;
@@ -82,6 +83,22 @@ impl Live {
     }
 }
 
+/// One object as it was just read.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) live: Live,
+    /// As JSON, without the contents of a Secret, which are in `live`. `None` if it is too large,
+    /// or need not be compared.
+    body: Option<String>,
+}
+
+impl Found {
+    /// The same where nobody will compare the body.
+    pub(crate) fn compared(self) -> Self {
+        Self { body: None, ..self }
+    }
+}
+
 /// Stands for everything in a live object that does not change by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
@@ -91,8 +108,20 @@ struct Entry {
     live: Arc<Live>,
     /// The digest that was wanted when this fingerprint was found good.
     confirmed: Option<(String, Fingerprint)>,
+    /// `None` once this fingerprint was found to be what is wanted.
+    body: Option<Body>,
     /// During which listing of its kind it was heard of last.
     epoch: u64,
+}
+
+impl Entry {
+    fn whole_body(&self) -> Option<Value> {
+        let mut body = self.body.as_ref()?.unpack()?;
+        if let Seen::Secret(contents) = &self.live.seen {
+            body[CONTENTS] = serde_json::to_value(&contents.data).ok()?;
+        }
+        Some(body)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +129,7 @@ struct Inner {
     servers: HashMap<ServerKey, BTreeMap<ChildKey, Entry>>,
     /// How many listings of each kind have begun.
     epochs: HashMap<Child, u64>,
+    samples: Samples,
 }
 
 /// All of them. Bounded by what the cluster holds with the operator's label.
@@ -118,7 +148,7 @@ pub(crate) enum Judgement {
     /// Something is to be written, or the body has to be compared first.
     Differs,
     /// Compare this body; if it holds, say so by [`LiveObjects::confirm`].
-    Compare(Box<str>, Fingerprint),
+    Compare(Value, Fingerprint),
     /// It is going away; nothing can be written until it is gone.
     Terminating,
 }
@@ -126,14 +156,21 @@ pub(crate) enum Judgement {
 impl LiveObjects {
     /// Takes what a watch or an answer brought. Returns whether anything that counts has changed:
     /// controllers touch objects more often than they change them.
-    pub(crate) fn put(&self, key: ServerKey, kind: Child, name: String, mut live: Live) -> bool {
+    pub(crate) fn put(&self, key: ServerKey, kind: Child, name: String, found: Found) -> bool {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let epoch = *inner.epochs.entry(kind).or_default();
-        let children = inner.servers.entry(key).or_default();
+        let Inner {
+            servers,
+            epochs,
+            samples,
+        } = &mut *inner;
+        let Found { live, body } = found;
+        let epoch = *epochs.entry(kind).or_default();
+        let children = servers.entry(key).or_default();
         let Some(entry) = children.get_mut(&(kind, name.clone())) else {
             let entry = Entry {
                 live: Arc::new(live),
                 confirmed: None,
+                body: body.map(|body| samples.pack(kind, &body)),
                 epoch,
             };
             children.insert((kind, name), entry);
@@ -146,10 +183,9 @@ impl LiveObjects {
         let good = entry
             .confirmed
             .as_ref()
-            .map(|(_, fingerprint)| *fingerprint);
-        if good == Some(live.fingerprint) {
-            live.body = None;
-        }
+            .is_some_and(|(_, fingerprint)| *fingerprint == live.fingerprint);
+        let body = body.filter(|_| !good);
+        entry.body = body.map(|body| samples.pack(kind, &body));
         let news = !entry.live.is_like(&live);
         entry.live = Arc::new(live);
         news
@@ -159,7 +195,9 @@ impl LiveObjects {
     /// of it needs to be read.
     pub(crate) fn knows(&self, key: &ServerKey, kind: Child, object: &Object) -> bool {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let Inner { servers, epochs } = &mut *inner;
+        let Inner {
+            servers, epochs, ..
+        } = &mut *inner;
         let children = servers.get_mut(key);
         let Some(entry) = children.and_then(|all| all.get_mut(&(kind, object.name_any()))) else {
             return false;
@@ -200,7 +238,9 @@ impl LiveObjects {
     /// Returns whose children are gone.
     pub(crate) fn end_listing(&self, kind: Child) -> HashSet<ServerKey> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let Inner { servers, epochs } = &mut *inner;
+        let Inner {
+            servers, epochs, ..
+        } = &mut *inner;
         let epoch = *epochs.entry(kind).or_default();
         let mut lost = HashSet::new();
         servers.retain(|key, children| {
@@ -287,8 +327,8 @@ impl LiveObjects {
         if entry.live.digest.as_deref() != Some(digest) {
             return Judgement::Differs;
         }
-        match &entry.live.body {
-            Some(body) => Judgement::Compare(body.clone(), entry.live.fingerprint),
+        match entry.whole_body() {
+            Some(body) => Judgement::Compare(body, entry.live.fingerprint),
             None => Judgement::Differs,
         }
     }
@@ -307,10 +347,8 @@ impl LiveObjects {
             return;
         };
         entry.confirmed = Some((digest.to_owned(), fingerprint));
-        if entry.live.body.is_some() && entry.live.fingerprint == fingerprint {
-            let mut live = Live::clone(&entry.live);
-            live.body = None;
-            entry.live = Arc::new(live);
+        if entry.live.fingerprint == fingerprint {
+            entry.body = None;
         }
     }
 }
@@ -321,33 +359,38 @@ const MOST_KEPT_BYTES: usize = 128 << 10;
 
 /// Reads an object that carries our labels and isn't ours as far as we know: anybody may make
 /// such objects, of any size and number, so nothing large of them is kept.
-pub(crate) fn outline(kind: Child, object: &Object) -> Live {
-    let mut live = read(kind, object);
-    live.body = None;
-    if let Seen::Secret(contents) = &mut live.seen {
+pub(crate) fn outline(kind: Child, object: &Object) -> Found {
+    let mut found = read(kind, object).compared();
+    if let Seen::Secret(contents) = &mut found.live.seen {
         contents.data.clear();
     }
-    live
+    found
 }
 
+/// The field of a Secret that is kept as [`Seen::Secret`].
+const CONTENTS: &str = "data";
+
 /// Reads an object as a watch or an answer to a write brought it.
-pub(crate) fn read(kind: Child, object: &Object) -> Live {
+pub(crate) fn read(kind: Child, object: &Object) -> Found {
     let digest = object.annotations().get(APPLIED_ANNOTATION).cloned();
     let owners = object.owner_references().iter();
     let owners = owners
         .filter(|owner| owner.kind == "GrytServer")
         .map(|owner| owner.uid.clone())
         .collect();
-    let body = object.steady();
+    let steady = object.steady();
     let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
+    steady.hash(&mut hasher);
+    let small = steady.len() <= MOST_KEPT_BYTES;
     let mut seen = seen::read(kind, object);
-    if body.len() > MOST_KEPT_BYTES
-        && let Seen::Secret(contents) = &mut seen
-    {
-        contents.data.clear();
+    let mut body = steady;
+    if let Seen::Secret(contents) = &mut seen {
+        body = object.steady_without(CONTENTS);
+        if !small {
+            contents.data.clear();
+        }
     }
-    Live {
+    let live = Live {
         uid: object.uid().unwrap_or_default(),
         version: version(object),
         owners,
@@ -357,8 +400,9 @@ pub(crate) fn read(kind: Child, object: &Object) -> Live {
         apart: object.labels().contains_key(SERVER_NAMESPACE_LABEL)
             && object.owner_references().is_empty(),
         fingerprint: Fingerprint(hasher.finish()),
-        body: (body.len() <= MOST_KEPT_BYTES).then(|| body.into_boxed_str()),
-    }
+    };
+    let body = small.then_some(body);
+    Found { live, body }
 }
 
 fn version(object: &Object) -> u64 {

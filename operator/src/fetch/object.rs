@@ -34,6 +34,15 @@ impl Object {
 
     /// As JSON, without what the cluster writes into every object as time goes by.
     pub(crate) fn steady(&self) -> String {
+        self.steady_but(|name| name == "status")
+    }
+
+    /// The same without this field.
+    pub(crate) fn steady_without(&self, field: &str) -> String {
+        self.steady_but(|name| name == "status" || name == field)
+    }
+
+    fn steady_but(&self, left_out: impl Fn(&str) -> bool) -> String {
         let steady = Steady {
             metadata: ObjectMeta {
                 resource_version: None,
@@ -45,7 +54,7 @@ impl Object {
                 .fields
                 .iter()
                 .map(|(name, field)| (name.as_str(), &**field))
-                .filter(|(name, _)| *name != "status")
+                .filter(|(name, _)| !left_out(name))
                 .collect(),
         };
         serde_json::to_string(&steady).unwrap_or_default()

@@ -12,7 +12,7 @@ fn key() -> ServerKey {
     }
 }
 
-fn deployment(uid: &str, version: u64, replicas: i32) -> Live {
+fn deployment(uid: &str, version: u64, replicas: i32) -> Found {
     read(KIND, &object(uid, version, replicas))
 }
 
@@ -35,16 +35,16 @@ fn object(uid: &str, version: u64, replicas: i32) -> Object {
     serde_json::from_value(object).unwrap()
 }
 
-fn put(objects: &LiveObjects, live: Live) -> bool {
-    objects.put(key(), KIND, NAME.to_owned(), live)
+fn put(objects: &LiveObjects, found: Found) -> bool {
+    objects.put(key(), KIND, NAME.to_owned(), found)
 }
 
 fn judge(objects: &LiveObjects, digest: &str) -> Judgement {
     objects.judge(&key(), KIND, NAME, digest)
 }
 
-fn confirm(objects: &LiveObjects, live: &Live) {
-    objects.confirm(&key(), (KIND, NAME), "wanted", live.fingerprint);
+fn confirm(objects: &LiveObjects, found: &Found) {
+    objects.confirm(&key(), (KIND, NAME), "wanted", found.live.fingerprint);
 }
 
 #[test]
@@ -134,4 +134,34 @@ fn the_echo_of_a_write_is_known_and_counts_as_heard_of() {
     assert!(!objects.knows(&key(), KIND, &object("2", 5, 1)), "another");
     assert!(objects.end_listing(KIND).is_empty());
     assert!(objects.one(&key(), KIND, NAME).is_some());
+}
+
+#[test]
+fn a_secret_is_compared_with_its_contents() {
+    let objects = LiveObjects::default();
+    let name = "chat-owner";
+    let secret = |token: &str| {
+        let secret = json!({
+            "metadata": {
+                "name": name,
+                "namespace": "team",
+                "resourceVersion": "1",
+                "annotations": {"gryt.chat/applied": "wanted"},
+            },
+            "data": {"token": token},
+            "type": "Opaque",
+        });
+        let secret: Object = serde_json::from_value(secret).unwrap();
+        read(Child::Secret, &secret)
+    };
+    let (one, other) = (secret("b25l"), secret("b3RoZXI="));
+    assert_ne!(one.live.fingerprint, other.live.fingerprint);
+    assert!(!one.body.as_ref().unwrap().contains("b25l"), "kept twice");
+    objects.put(key(), Child::Secret, name.to_owned(), one);
+    let judged = objects.judge(&key(), Child::Secret, name, "wanted");
+    let Judgement::Compare(body, _) = judged else {
+        panic!("{judged:?}");
+    };
+    assert_eq!(body["data"], json!({"token": "b25l"}));
+    assert_eq!(body["type"], "Opaque");
 }
