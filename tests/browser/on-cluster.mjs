@@ -93,8 +93,8 @@ test("through a Gateway two people talk, and write what outlives its pod", { tim
   await waitFor(space, "gs/chat", "condition=Ready");
   const longest = Math.round(await gap);
   console.log(`longest silence while the signaling pod was replaced: ${longest} ms`);
-  // A new signaling process takes each client in anew, which swaps its PeerConnection once.
-  assert.ok(longest < 3_000, `${longest} ms`);
+  // Media does not need signaling, and the new process goes on with the call that it finds.
+  assert.ok(longest < 1_000, `${longest} ms`);
 
   await ada.say("written after");
   await bob.page.getByText("written after", { exact: true }).waitFor({ timeout: 60_000 });

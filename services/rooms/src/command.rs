@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gryt_model::{AudibleLimit, MemberId, NodeId, ParticipantId, RoomId, SessionId};
 
-use crate::room::{Capabilities, VoiceState};
+use crate::room::{Capabilities, Holder, VoiceState};
 
 /// A session asks for a place in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,19 @@ pub struct Seated {
     pub room: RoomId,
     /// Who.
     pub participant: ParticipantId,
+}
+
+/// A place that a node says is taken, and what it keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenSeat {
+    /// Which.
+    pub seat: Seated,
+    /// Whose; `None` if the node does not know.
+    pub holder: Option<Holder>,
+    /// What the node enforces.
+    pub capabilities: Capabilities,
+    /// The room's.
+    pub audible_limit: AudibleLimit,
 }
 
 /// Something that happened, for [`crate::Rooms::handle`].
@@ -98,12 +111,13 @@ pub enum Command {
         /// Which.
         seat: Seated,
     },
-    /// A node was heard: who sits on it.
+    /// A node was heard: who sits on it. After the first snapshot of a node the calls on it go on,
+    /// and its sessions are waited for until [`crate::FOUND_GRACE`].
     NodeSnapshot {
         /// Which.
         node: NodeId,
         /// Everyone who sits there.
-        seated: Vec<Seated>,
+        taken: Vec<TakenSeat>,
         /// When the list was asked for: whoever was seated later may be missing in it.
         asked_at: Instant,
     },

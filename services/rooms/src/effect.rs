@@ -3,7 +3,7 @@
 use gryt_model::{AudibleLimit, Epoch, NodeId, ParticipantId, RoomId, SessionId};
 
 use crate::command::Seated;
-use crate::room::{Capabilities, Participant};
+use crate::room::{Capabilities, Holder, Participant};
 
 /// A call to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Effect {
         /// Which.
         order: SeatOrder,
         /// Who asked.
-        session: SessionId,
+        holder: Holder,
         /// What it may do.
         capabilities: Capabilities,
         /// The room's limit.
@@ -41,6 +41,13 @@ pub enum Effect {
         order: SeatOrder,
         /// From now on.
         capabilities: Capabilities,
+    },
+    /// Call the node to change who holds a place.
+    SetHolder {
+        /// Which.
+        order: SeatOrder,
+        /// From now on.
+        holder: Holder,
     },
     /// Call the node to change a room's audible limit.
     SetAudibleLimit {

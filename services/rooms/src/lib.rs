@@ -9,7 +9,7 @@ mod placement;
 mod room;
 mod rooms;
 
-pub use command::{Command, Join, Seated};
+pub use command::{Command, Join, Seated, TakenSeat};
 pub use effect::{Effect, End, Refusal, SeatOrder};
-pub use room::{Capabilities, Participant, VoiceState};
-pub use rooms::{GRACE, NODE_GRACE, Rooms, Start};
+pub use room::{Capabilities, Holder, Participant, VoiceState};
+pub use rooms::{FOUND_GRACE, GRACE, NODE_GRACE, Rooms, Start};

@@ -25,17 +25,24 @@ pub struct Capabilities {
     pub may_show: bool,
 }
 
-/// One device of a member in a room.
+/// Who holds a place. The node keeps it for the process that comes after this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Participant {
-    /// Unique in the room.
-    pub id: ParticipantId,
+pub struct Holder {
     /// The person.
     pub member: MemberId,
     /// The session that holds the place.
     pub session: SessionId,
     /// What the others see.
     pub voice: VoiceState,
+}
+
+/// One device of a member in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Unique in the room.
+    pub id: ParticipantId,
+    /// Whose place it is.
+    pub holder: Holder,
     /// What the node enforces.
     pub capabilities: Capabilities,
     /// How far the node is with the seat.
@@ -67,6 +74,8 @@ pub(crate) struct Room {
 impl Room {
     /// The place of a member, of which there is one at most.
     pub(crate) fn of_member(&self, member: &MemberId) -> Option<&Participant> {
-        self.participants.values().find(|p| p.member == *member)
+        self.participants
+            .values()
+            .find(|p| p.holder.member == *member)
     }
 }

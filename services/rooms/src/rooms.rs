@@ -8,13 +8,14 @@ use gryt_model::{AudibleLimit, Epoch, MemberId, NodeId, ParticipantId, RoomId, S
 use crate::command::{Command, Join, Seated};
 use crate::effect::{Effect, End, Refusal, SeatOrder};
 use crate::placement::{self, Node};
-use crate::room::{Capabilities, Participant, Room, Seat, VoiceState};
+use crate::room::{Capabilities, Holder, Participant, Room, Seat, VoiceState};
 
-/// How long the place of a lost session is kept, and a seat that the process before this one gave.
+mod nodes;
+
+pub use nodes::{FOUND_GRACE, NODE_GRACE};
+
+/// How long the place of a lost session is kept.
 pub const GRACE: Duration = Duration::from_secs(15);
-
-/// How long the rooms of a silent node live on: media needs nobody else, so a short gap costs nothing.
-pub const NODE_GRACE: Duration = Duration::from_secs(15);
 
 /// What rooms begin with.
 #[derive(Debug, Clone, Copy)]
@@ -90,19 +91,16 @@ impl Rooms {
                 self.keep_place(session, now + GRACE);
                 Vec::new()
             }
-            Command::SessionResumed { from, to, member } => {
-                self.resume(&from, to, &member);
-                Vec::new()
-            }
+            Command::SessionResumed { from, to, member } => self.resume(&from, to, &member),
             Command::SeatTaken { seat } => self.take_seat(&seat, now),
             // A node that did not answer in time may have given the seat nevertheless.
             Command::SeatRefused { seat } => self.remove(&seat, AtNode::Held),
             Command::MediaLost { seat } => self.end(&seat, End::MediaLost, AtNode::Gone),
             Command::NodeSnapshot {
                 node,
-                seated,
+                taken,
                 asked_at,
-            } => self.compare(&node, seated, asked_at, now),
+            } => self.compare(&node, taken, asked_at, now),
             Command::NodeDraining { node } => {
                 self.nodes.entry(node).or_default().draining = true;
                 Vec::new()
@@ -228,13 +226,16 @@ impl Rooms {
             audible_limit,
             participants: BTreeMap::new(),
         });
+        let holder = Holder {
+            member,
+            session: session.clone(),
+            voice,
+        };
         room.participants.insert(
             id,
             Participant {
                 id,
-                member,
-                session: session.clone(),
-                voice,
+                holder: holder.clone(),
                 capabilities,
                 seat: Seat::Ordered,
                 kept_until: None,
@@ -249,7 +250,7 @@ impl Rooms {
         };
         self.nodes.entry(room.node.clone()).or_default().seats += 1;
         self.places.insert(
-            session.clone(),
+            session,
             Seated {
                 room: room_id,
                 participant: id,
@@ -257,7 +258,7 @@ impl Rooms {
         );
         effects.push(Effect::Seat {
             order,
-            session,
+            holder,
             capabilities,
             audible_limit,
         });
@@ -306,20 +307,22 @@ impl Rooms {
             return Vec::new();
         };
         let voice = VoiceState {
-            listen_only: participant.voice.listen_only,
+            listen_only: participant.holder.voice.listen_only,
             ..voice
         };
-        if participant.voice == voice {
+        if participant.holder.voice == voice {
             return Vec::new();
         }
-        participant.voice = voice;
-        if participant.seat == Seat::Ordered {
-            return Vec::new();
+        participant.holder.voice = voice;
+        let participant = participant.clone();
+        let mut effects = Vec::from_iter(self.tell_holder(&seat));
+        if participant.seat != Seat::Ordered {
+            effects.push(Effect::Updated {
+                participant,
+                room: seat.room,
+            });
         }
-        vec![Effect::Updated {
-            participant: participant.clone(),
-            room: seat.room,
-        }]
+        effects
     }
 
     fn set_capabilities(&mut self, member: &MemberId, capabilities: Capabilities) -> Vec<Effect> {
@@ -327,7 +330,8 @@ impl Rooms {
         let mut effects = Vec::new();
         for (id, room) in &mut self.by_id {
             for participant in room.participants.values_mut() {
-                if participant.member != *member || participant.capabilities == capabilities {
+                if participant.holder.member != *member || participant.capabilities == capabilities
+                {
                     continue;
                 }
                 participant.capabilities = capabilities;
@@ -382,27 +386,37 @@ impl Rooms {
         }
     }
 
-    fn resume(&mut self, from: &SessionId, to: SessionId, member: &MemberId) {
+    fn resume(&mut self, from: &SessionId, to: SessionId, member: &MemberId) -> Vec<Effect> {
         let Some(seat) = self.places.get(from).cloned() else {
-            return;
+            return Vec::new();
         };
         if from == &to || self.places.contains_key(&to) {
-            return;
+            return Vec::new();
         }
         let Some(participant) = self.participant_mut(&seat) else {
-            return;
+            return Vec::new();
         };
         // Session ids are secrets of their clients; that one leaks must not give its place away.
-        if participant.member != *member {
-            return;
+        if participant.holder.member != *member {
+            return Vec::new();
         }
-        participant.session = to.clone();
+        participant.holder.session = to.clone();
         if let Some(until) = participant.kept_until.take() {
             self.deadlines
                 .remove(&(until, Deadline::Place(from.clone())));
         }
         self.places.remove(from);
+        let effects = Vec::from_iter(self.tell_holder(&seat));
         self.places.insert(to, seat);
+        effects
+    }
+
+    /// The node tells it to the process after this one.
+    fn tell_holder(&self, seat: &Seated) -> Option<Effect> {
+        Some(Effect::SetHolder {
+            order: self.order(seat)?,
+            holder: self.participant(seat)?.holder.clone(),
+        })
     }
 
     fn take_seat(&mut self, seat: &Seated, now: Instant) -> Vec<Effect> {
@@ -419,97 +433,9 @@ impl Rooms {
         }
     }
 
-    fn compare(
-        &mut self,
-        node: &NodeId,
-        seated: Vec<Seated>,
-        asked_at: Instant,
-        now: Instant,
-    ) -> Vec<Effect> {
-        let heard = self.nodes.entry(node.clone()).or_default();
-        heard.silent = false;
-        heard.draining = false;
-        let first = !std::mem::replace(&mut heard.compared, true);
-        self.deadlines
-            .retain(|(_, deadline)| *deadline != Deadline::Node(node.clone()));
-
-        let there: BTreeSet<Seated> = seated.into_iter().collect();
-        let mut effects = self.limits_on(node);
-        for seat in self.seats_on(node) {
-            let Some(participant) = self.participant(&seat) else {
-                continue;
-            };
-            let was_taken_before = match participant.seat {
-                Seat::Ordered => false,
-                Seat::Taken { at } => at < asked_at,
-            };
-            if there.contains(&seat) {
-                effects.extend(self.order(&seat).map(|order| Effect::SetCapabilities {
-                    order,
-                    capabilities: participant.capabilities,
-                }));
-            } else if was_taken_before {
-                effects.extend(self.end(&seat, End::NodeLost, AtNode::Gone));
-            }
-        }
-        let strangers = there
-            .into_iter()
-            .filter(|seat| self.participant(seat).is_none());
-        for seat in strangers.collect::<Vec<_>>() {
-            if first {
-                // Seated by the process before this one: they talk on until they have come over.
-                let stranger = Deadline::Stranger(node.clone(), seat);
-                self.deadlines.insert((now + GRACE, stranger));
-            } else {
-                effects.push(self.unseat(node, seat));
-            }
-        }
-        effects
-    }
-
-    fn unseat(&self, node: &NodeId, seat: Seated) -> Effect {
-        Effect::Unseat(SeatOrder {
-            node: node.clone(),
-            room: seat.room,
-            epoch: self.epoch,
-            participant: seat.participant,
-        })
-    }
-
-    /// Changes that were made while the node was not heard may have been lost.
-    fn limits_on(&self, node: &NodeId) -> Vec<Effect> {
-        let rooms = self.by_id.iter().filter(|(_, room)| room.node == *node);
-        rooms
-            .map(|(id, room)| Effect::SetAudibleLimit {
-                node: node.clone(),
-                room: id.clone(),
-                epoch: self.epoch,
-                limit: room.audible_limit,
-            })
-            .collect()
-    }
-
-    fn silence(&mut self, id: NodeId, until: Instant) {
-        let node = self.nodes.entry(id.clone()).or_default();
-        if !node.silent {
-            node.silent = true;
-            self.deadlines.insert((until, Deadline::Node(id)));
-        }
-    }
-
-    fn lose(&mut self, node: &NodeId) -> Vec<Effect> {
-        let effects = self
-            .seats_on(node)
-            .iter()
-            .flat_map(|seat| self.end(seat, End::NodeLost, AtNode::Gone))
-            .collect();
-        self.nodes.remove(node);
-        effects
-    }
-
     /// Takes a place away and tells its session.
     fn end(&mut self, seat: &Seated, end: End, at_node: AtNode) -> Vec<Effect> {
-        let Some(session) = self.participant(seat).map(|p| p.session.clone()) else {
+        let Some(session) = self.participant(seat).map(|p| p.holder.session.clone()) else {
             return Vec::new();
         };
         let mut effects = self.remove(seat, at_node);
@@ -538,10 +464,10 @@ impl Rooms {
         if let Some(node) = self.nodes.get_mut(&order.node) {
             node.seats -= 1;
         }
-        self.places.remove(&participant.session);
+        let session = participant.holder.session;
+        self.places.remove(&session);
         if let Some(until) = participant.kept_until {
-            self.deadlines
-                .remove(&(until, Deadline::Place(participant.session)));
+            self.deadlines.remove(&(until, Deadline::Place(session)));
         }
 
         let mut effects = Vec::new();

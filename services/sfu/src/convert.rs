@@ -67,8 +67,21 @@ fn context(wire: Option<v1::CallContext>) -> Result<Context, v1::Refused> {
     })
 }
 
-fn participant(wire: u32) -> Result<ParticipantId, v1::Refused> {
-    ParticipantId::new(wire).ok_or_else(|| malformed("the participant id is 0"))
+/// The call's name and the place that it is about.
+fn place(wire: Option<v1::CallContext>, participant: u32) -> Result<(String, Place), v1::Refused> {
+    let Context {
+        request_id,
+        room,
+        epoch,
+    } = context(wire)?;
+    let participant =
+        ParticipantId::new(participant).ok_or_else(|| malformed("the participant id is 0"))?;
+    let place = Place {
+        room,
+        epoch,
+        participant,
+    };
+    Ok((request_id, place))
 }
 
 fn capabilities(wire: Option<v1::Capabilities>) -> Result<Capabilities, v1::Refused> {
@@ -86,22 +99,29 @@ fn audible_limit(wire: u32) -> Result<AudibleLimit, v1::Refused> {
     AudibleLimit::new(wire).ok_or_else(|| malformed("the audible limit is not 1 to 32"))
 }
 
-pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
-    let Context {
-        request_id,
-        room,
-        epoch,
-    } = context(wire.context)?;
-    let place = Place {
-        room,
-        epoch,
-        participant: participant(wire.participant_id)?,
+const MAX_HOLDER_ID_BYTES: usize = 64;
+
+fn holder(wire: Option<v1::Holder>) -> Result<v1::Holder, v1::Refused> {
+    let holder = wire.ok_or_else(|| malformed("the holder is missing"))?;
+    let fits = |id: &str| {
+        (1..=MAX_HOLDER_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
     };
-    let command = Command::Seat(Seat {
+    if !fits(&holder.member_id) || !fits(&holder.session_id) {
+        return Err(malformed(
+            "the holder's ids are not 1 to 64 visible ASCII characters",
+        ));
+    }
+    Ok(holder)
+}
+
+pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
+    let (request_id, place) = place(wire.context, wire.participant_id)?;
+    let seat = Seat {
         place,
         capabilities: capabilities(wire.capabilities)?,
         audible_limit: audible_limit(wire.audible_limit)?,
-    });
+    };
+    let command = Command::Seat(seat, holder(wire.holder)?);
     Ok(Call {
         request_id,
         command,
@@ -109,16 +129,7 @@ pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
 }
 
 pub(crate) fn answer(wire: v1::AnswerRequest) -> Result<Call, v1::Refused> {
-    let Context {
-        request_id,
-        room,
-        epoch,
-    } = context(wire.context)?;
-    let place = Place {
-        room,
-        epoch,
-        participant: participant(wire.participant_id)?,
-    };
+    let (request_id, place) = place(wire.context, wire.participant_id)?;
     let command = Command::Answer {
         place,
         revision: wire.revision,
@@ -131,16 +142,7 @@ pub(crate) fn answer(wire: v1::AnswerRequest) -> Result<Call, v1::Refused> {
 }
 
 pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call, v1::Refused> {
-    let Context {
-        request_id,
-        room,
-        epoch,
-    } = context(wire.context)?;
-    let place = Place {
-        room,
-        epoch,
-        participant: participant(wire.participant_id)?,
-    };
+    let (request_id, place) = place(wire.context, wire.participant_id)?;
     let capabilities = capabilities(wire.capabilities)?;
     Ok(Call {
         request_id,
@@ -148,6 +150,15 @@ pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call,
             place,
             capabilities,
         },
+    })
+}
+
+pub(crate) fn set_holder(wire: v1::SetHolderRequest) -> Result<Call, v1::Refused> {
+    let (request_id, place) = place(wire.context, wire.participant_id)?;
+    let holder = holder(wire.holder)?;
+    Ok(Call {
+        request_id,
+        command: Command::SetHolder { place, holder },
     })
 }
 
@@ -169,16 +180,7 @@ pub(crate) fn set_audible_limit(wire: v1::SetAudibleLimitRequest) -> Result<Call
 }
 
 pub(crate) fn leave(wire: v1::LeaveRequest) -> Result<Call, v1::Refused> {
-    let Context {
-        request_id,
-        room,
-        epoch,
-    } = context(wire.context)?;
-    let place = Place {
-        room,
-        epoch,
-        participant: participant(wire.participant_id)?,
-    };
+    let (request_id, place) = place(wire.context, wire.participant_id)?;
     Ok(Call {
         request_id,
         command: Command::Leave(place),
@@ -205,6 +207,18 @@ pub(crate) fn offer(participant: ParticipantId, offer: gryt_media::Offer) -> v1:
         participant_id: participant.get(),
         revision,
         sdp,
+    }
+}
+
+/// The wire form of what a participant may do.
+pub(crate) fn wire_capabilities(capabilities: Capabilities) -> v1::Capabilities {
+    let Capabilities {
+        may_speak,
+        may_show,
+    } = capabilities;
+    v1::Capabilities {
+        may_speak,
+        may_show,
     }
 }
 

@@ -76,7 +76,7 @@ impl Node {
     async fn carry_out(&self, command: Command) -> Result<Outcome, Status> {
         let (room, epoch) = command.room();
         let room = room.clone();
-        let claims = matches!(command, Command::Seat(_));
+        let claims = matches!(command, Command::Seat(..));
         let worker = if claims {
             match self.claim(&room, epoch) {
                 Ok(worker) => worker,
@@ -177,6 +177,18 @@ impl SfuService for Front {
         done!(
             SetCapabilitiesResponse,
             set_capabilities_response,
+            self.answer_to(call).await
+        )
+    }
+
+    async fn set_holder(
+        &self,
+        request: Request<v1::SetHolderRequest>,
+    ) -> Result<Response<v1::SetHolderResponse>, Status> {
+        let call = convert::set_holder(request.into_inner());
+        done!(
+            SetHolderResponse,
+            set_holder_response,
             self.answer_to(call).await
         )
     }

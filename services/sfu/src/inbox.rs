@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// What a worker is asked to do.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
-    Seat(Seat),
+    Seat(Seat, v1::Holder),
     Answer {
         place: Place,
         revision: u32,
@@ -22,6 +22,10 @@ pub(crate) enum Command {
     SetCapabilities {
         place: Place,
         capabilities: Capabilities,
+    },
+    SetHolder {
+        place: Place,
+        holder: v1::Holder,
     },
     SetAudibleLimit {
         room: RoomId,
@@ -35,9 +39,10 @@ impl Command {
     /// The room it is about, and the caller's ownership of it.
     pub(crate) fn room(&self) -> (&RoomId, Epoch) {
         match self {
-            Self::Seat(seat) => (&seat.place.room, seat.place.epoch),
+            Self::Seat(seat, _) => (&seat.place.room, seat.place.epoch),
             Self::Answer { place, .. }
             | Self::SetCapabilities { place, .. }
+            | Self::SetHolder { place, .. }
             | Self::Leave(place) => (&place.room, place.epoch),
             Self::SetAudibleLimit { room, epoch, .. } => (room, *epoch),
         }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gryt_media::{Event, EventKind, Refusal};
-use gryt_model::{Epoch, ParticipantId, RoomId};
+use gryt_media::{Capabilities, Event, EventKind, Place, Refusal, Seat};
+use gryt_model::{AudibleLimit, Epoch, ParticipantId, RoomId};
 use gryt_proto::sfu::v1;
 use gryt_runtime::occupancy::Occupancy;
 
@@ -49,14 +49,24 @@ struct Residence {
     epoch: Epoch,
     /// Seats that were asked for and are not decided.
     claims: usize,
+    /// As it was last set; the default before anybody sits.
+    audible_limit: AudibleLimit,
     seated: BTreeMap<ParticipantId, Presence>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 struct Presence {
     connected: bool,
     speaking: bool,
+    holder: v1::Holder,
+    capabilities: Capabilities,
+    /// The latest offer after the first one, until it is answered.
+    unanswered: Option<v1::Offer>,
 }
+
+/// A watch may begin with this many offers that wait for an answer. Who is left out gets theirs
+/// when the slots step up again.
+const OFFERS_AT_FIRST: usize = watcher::CAPACITY / 2;
 
 /// Figures of the roster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +146,7 @@ impl Roster {
             worker,
             epoch,
             claims: 1,
+            audible_limit: AudibleLimit::default(),
             seated: BTreeMap::new(),
         };
         state.rooms.insert(room.clone(), residence);
@@ -169,9 +180,63 @@ impl Roster {
     }
 
     /// A worker gave a place, or gave it anew. The claim for it is not settled yet.
-    pub(crate) fn seated(&self, room: &RoomId, participant: ParticipantId) {
+    pub(crate) fn seated(&self, seat: &Seat, holder: v1::Holder) {
+        let Seat {
+            place,
+            capabilities,
+            audible_limit,
+        } = seat;
+        if let Some(residence) = self.state().rooms.get_mut(&place.room) {
+            let presence = Presence {
+                connected: false,
+                speaking: false,
+                holder,
+                capabilities: *capabilities,
+                unanswered: None,
+            };
+            residence.audible_limit = *audible_limit;
+            residence.seated.insert(place.participant, presence);
+        }
+    }
+
+    /// Another session holds a place, or others see it differently.
+    ///
+    /// # Errors
+    /// [`Refusal::StaleEpoch`], [`Refusal::UnknownRoom`], [`Refusal::UnknownParticipant`].
+    pub(crate) fn hold(&self, place: &Place, holder: v1::Holder) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let residence = state.rooms.get_mut(&place.room);
+        let residence = residence.ok_or(Refusal::UnknownRoom)?;
+        let highest = residence.epoch;
+        if place.epoch < highest {
+            return Err(Refusal::StaleEpoch { highest });
+        }
+        let presence = residence.seated.get_mut(&place.participant);
+        presence.ok_or(Refusal::UnknownParticipant)?.holder = holder;
+        Ok(())
+    }
+
+    /// A worker let a participant do more or less.
+    pub(crate) fn permitted(&self, place: &Place, capabilities: Capabilities) {
+        if let Some(presence) = self.state().presence(&place.room, place.participant) {
+            presence.capabilities = capabilities;
+        }
+    }
+
+    /// A worker changed how many are heard at once.
+    pub(crate) fn limited(&self, room: &RoomId, audible_limit: AudibleLimit) {
         if let Some(residence) = self.state().rooms.get_mut(room) {
-            residence.seated.insert(participant, Presence::default());
+            residence.audible_limit = audible_limit;
+        }
+    }
+
+    /// A worker took the answer to the offer of this revision.
+    pub(crate) fn answered(&self, place: &Place, revision: u32) {
+        if let Some(presence) = self.state().presence(&place.room, place.participant) {
+            let waits = presence.unanswered.as_ref();
+            if waits.is_some_and(|offer| offer.revision <= revision) {
+                presence.unanswered = None;
+            }
         }
     }
 
@@ -183,30 +248,35 @@ impl Roster {
     /// A worker's node told something by itself.
     pub(crate) fn happened(&self, event: Event) {
         let mut state = self.state();
+        let (room, participant) = (&event.room, event.participant);
         match &event.kind {
             EventKind::Connected => {
-                if let Some(presence) = state.presence(&event) {
+                if let Some(presence) = state.presence(room, participant) {
                     presence.connected = true;
                 }
             }
             EventKind::Lost { .. } => {
-                let lost = state.remove(&event.room, event.participant);
+                let lost = state.remove(room, participant);
                 if lost.is_some_and(|presence| !presence.connected) {
                     state.failed_handshakes += 1;
                 }
             }
             EventKind::SpeakingChanged { speaking } => {
                 let speaking = *speaking;
-                if let Some(presence) = state.presence(&event) {
+                if let Some(presence) = state.presence(room, participant) {
                     presence.speaking = speaking;
                 }
             }
-            EventKind::OfferReady(_) => {}
+            EventKind::OfferReady(offer) => {
+                if let Some(presence) = state.presence(room, participant) {
+                    presence.unanswered = Some(convert::offer(participant, offer.clone()));
+                }
+            }
         }
         state.publish(&convert::event(event));
     }
 
-    /// Opens a watch, which begins with a snapshot.
+    /// Opens a watch, which begins with a snapshot and the offers that wait for an answer.
     pub(crate) fn watch(&self) -> tokio::sync::mpsc::Receiver<WatchItem> {
         let mut state = self.state();
         let (mut watcher, stream) = Watcher::new();
@@ -214,6 +284,9 @@ impl Roster {
         if state.closed {
             watcher.end(tonic::Status::unavailable("the node is going away"));
         } else if watcher.send(&snapshot).is_ok() {
+            let offers = state.unanswered();
+            let fits = offers.iter().all(|offer| watcher.send(offer).is_ok());
+            debug_assert!(fits, "invariant: the queue takes more than these");
             state.watchers.push(watcher);
         }
         stream
@@ -278,11 +351,8 @@ impl State {
             .unwrap_or(0)
     }
 
-    fn presence(&mut self, event: &Event) -> Option<&mut Presence> {
-        self.rooms
-            .get_mut(&event.room)?
-            .seated
-            .get_mut(&event.participant)
+    fn presence(&mut self, room: &RoomId, participant: ParticipantId) -> Option<&mut Presence> {
+        self.rooms.get_mut(room)?.seated.get_mut(&participant)
     }
 
     fn remove(&mut self, room: &RoomId, participant: ParticipantId) -> Option<Presence> {
@@ -311,12 +381,28 @@ impl State {
                     room: Some(convert::room(room)),
                     participant_id: participant.get(),
                     speaking: presence.speaking,
+                    holder: Some(presence.holder.clone()),
+                    capabilities: Some(convert::wire_capabilities(presence.capabilities)),
+                    audible_limit: residence.audible_limit.get().into(),
                 })
         });
         v1::Snapshot {
             seated: seated.collect(),
             draining: self.draining,
         }
+    }
+
+    fn unanswered(&self) -> Vec<v1::watch_response::Event> {
+        let waiting = self.rooms.iter().flat_map(|(room, residence)| {
+            let offers = residence.seated.values();
+            offers.filter_map(move |presence| {
+                Some(v1::watch_response::Event::OfferReady(v1::OfferReady {
+                    room: Some(convert::room(room)),
+                    offer: Some(presence.unanswered.clone()?),
+                }))
+            })
+        });
+        waiting.take(OFFERS_AT_FIRST).collect()
     }
 
     fn publish(&mut self, event: &v1::watch_response::Event) {

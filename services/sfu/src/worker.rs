@@ -141,48 +141,55 @@ impl Worker {
     fn carry_out(&mut self, command: Command, now: Instant) -> Outcome {
         let (room, epoch) = command.room();
         let room = room.clone();
-        let mut left = None;
-        let done = match command {
-            Command::Seat(seat) => {
+        let carried_out = self.command(command, now);
+        if !matches!(carried_out, Err(Refusal::StaleEpoch { .. })) {
+            self.roster.commanded(&room, epoch);
+        }
+        carried_out.unwrap_or_else(|refusal| Outcome::Refused(convert::refusal(&refusal)))
+    }
+
+    /// The node first, then the roster: it shows what is.
+    fn command(&mut self, command: Command, now: Instant) -> Result<Outcome, Refusal> {
+        match command {
+            Command::Seat(seat, holder) => {
                 let participant = seat.place.participant;
-                self.node.seat(seat, now).map(|offer| {
-                    self.roster.seated(&room, participant);
-                    Outcome::Offer(convert::offer(participant, offer))
-                })
+                let offer = self.node.seat(seat.clone(), now)?;
+                self.roster.seated(&seat, holder);
+                return Ok(Outcome::Offer(convert::offer(participant, offer)));
             }
             Command::Answer {
                 place,
                 revision,
                 sdp,
-            } => done(self.node.answer(&place, revision, &sdp, now)),
+            } => {
+                self.node.answer(&place, revision, &sdp, now)?;
+                self.roster.answered(&place, revision);
+            }
             Command::SetCapabilities {
                 place,
                 capabilities,
-            } => done(self.node.set_capabilities(&place, capabilities)),
+            } => {
+                self.node.set_capabilities(&place, capabilities)?;
+                self.roster.permitted(&place, capabilities);
+            }
+            Command::SetHolder { place, holder } => self.roster.hold(&place, holder)?,
             Command::SetAudibleLimit {
                 room,
                 epoch,
                 audible_limit,
-            } => done(
+            } => {
                 self.node
-                    .set_audible_limit(&room, epoch, audible_limit, now),
-            ),
+                    .set_audible_limit(&room, epoch, audible_limit, now)?;
+                self.roster.limited(&room, audible_limit);
+            }
             Command::Leave(place) => {
-                left = Some(place.participant);
-                done(self.node.leave(&place))
+                self.node.leave(&place)?;
+                // Before the room may go: its epoch is remembered then.
+                self.roster.commanded(&place.room, place.epoch);
+                self.roster.left(&place.room, place.participant);
             }
-        };
-        if !matches!(done, Err(Refusal::StaleEpoch { .. })) {
-            self.roster.commanded(&room, epoch);
         }
-        match (done, left) {
-            (Ok(outcome), None) => outcome,
-            (Ok(outcome), Some(participant)) => {
-                self.roster.left(&room, participant);
-                outcome
-            }
-            (Err(refusal), _) => Outcome::Refused(convert::refusal(&refusal)),
-        }
+        Ok(Outcome::Done)
     }
 
     /// Sleeps until a datagram, an order or the node's deadline.
@@ -205,8 +212,4 @@ fn send(socket: &Socket, totals: &Totals, transmit: Transmit<'_>) {
         totals.unsent();
         tracing::trace!(%error, "cannot send");
     }
-}
-
-fn done(carried_out: Result<(), Refusal>) -> Result<Outcome, Refusal> {
-    carried_out.map(|()| Outcome::Done)
 }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use gryt_bus::{Bus, Cursor, EventId, Interrupted, Replay, Subscription};
-use gryt_proto::client::v1::Reason;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::Live;
 use crate::voice::Voice;
-use crate::ws::outbox::Farewell;
 
 /// Between the bus and those who are here.
 #[derive(Debug)]
@@ -52,13 +50,7 @@ impl Fanout {
     async fn catch_up(&self, noticed: &mut Cursor, lost: u64) {
         tracing::warn!(lost, "fan-out lost events, sessions have to resume");
         let participants = self.voice.participants().await;
-        self.live.start_anew(
-            participants,
-            Farewell {
-                reason: Reason::GoingAway,
-                message: "The server lost track. Resume.",
-            },
-        );
+        self.live.start_anew(participants);
         while let Ok(Replay::Events(events)) = self.bus.replay(noticed, BATCH).await {
             let Some(last) = events.last() else {
                 return;

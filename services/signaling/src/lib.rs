@@ -16,6 +16,7 @@ use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
 use gryt_store::{NewChannel, Store};
 use prometheus_client::registry::Registry;
+use tokio::sync::SetOnce;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -28,6 +29,7 @@ mod convert;
 pub mod data_dir;
 mod entropy;
 mod fanout;
+mod found;
 mod live;
 pub mod local;
 mod metrics;
@@ -130,6 +132,7 @@ impl Signaling {
             sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
             limits,
             metrics,
+            begun: SetOnce::new(),
             stopping: CancellationToken::new(),
             bus: Arc::clone(&bus),
         };
@@ -191,10 +194,17 @@ impl Signaling {
         tasks.spawn(named("fan-out", fanout.run(end.clone())));
         tasks.spawn(named("rooms", keeper.run(end.clone())));
         tasks.spawn(named("watch", watch));
-        readiness.set_ready();
+        let begin = async {
+            found::take_over(&shared).await;
+            // Set here alone.
+            let _ = shared.begun.set(());
+            readiness.set_ready();
+            std::future::pending::<()>().await;
+        };
 
         let outcome = tokio::select! {
             () = stop.cancelled() => Ok(()),
+            () = begin => Ok(()),
             Some(ended) = tasks.join_next() => Err(match ended {
                 Ok(task) => RunError::Ended(task),
                 Err(error) => RunError::Panicked(error),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use gryt_bus::{Audience, Bus, Delivery, LiveEvent};
 use gryt_model::{Member, MemberId, Permission, SessionId};
 use gryt_proto::client::v1 as wire;
+use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_proto::client::v1::server_frame::Frame;
 use prost::Message as _;
@@ -30,6 +31,12 @@ pub(crate) struct Live {
     /// A session has left.
     left: Notify,
 }
+
+/// To sessions that saw a board which is not true any more.
+const LOST_TRACK: Farewell = Farewell {
+    reason: Reason::GoingAway,
+    message: "The server lost track. Resume.",
+};
 
 #[derive(Debug, Default)]
 struct Board {
@@ -161,10 +168,10 @@ impl Live {
     }
 
     /// Starts the board anew after events were lost, and ends every session, which saw the old one.
-    pub(crate) fn start_anew(&self, participants: Vec<wire::Participant>, farewell: Farewell) {
+    pub(crate) fn start_anew(&self, participants: Vec<wire::Participant>) {
         let mut board = self.lock();
         for seat in board.sessions.values() {
-            seat.outbox.end(farewell);
+            seat.outbox.end(LOST_TRACK);
         }
         board.online = board.devices.keys().map(ToString::to_string).collect();
         board.participants = participants

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gryt_bus::Bus;
+use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Verifier;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) voice: Voice,
     pub(crate) sockets: Sockets,
     pub(crate) metrics: Metrics,
+    /// Set when sessions can be greeted: the calls that the process found go on.
+    pub(crate) begun: SetOnce<()>,
     /// Cancelled when the process is going away: no socket comes in, and all are told.
     pub(crate) stopping: CancellationToken,
 }

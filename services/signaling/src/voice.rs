@@ -3,18 +3,23 @@
 //! The mailbox is bounded: senders wait. Calls to a node go through one queue per room, so that
 //! they keep their order and a slow node holds up only its own rooms.
 
-use gryt_model::{AudibleLimit, Member, MemberId, Permission, RoomId, ServerId, SessionId};
+use std::sync::Arc;
+
+use gryt_model::{
+    AudibleLimit, ChannelId, Member, MemberId, Permission, RoomId, ServerId, SessionId,
+};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_rooms::{Capabilities, Command, Join, Seated, VoiceState};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{SetOnce, mpsc, oneshot};
 
 use crate::convert;
 use crate::refusal::Refusal;
 
 mod calls;
 mod keeper;
+mod seats;
 mod watch;
 
 pub(crate) use calls::Node;
@@ -52,6 +57,7 @@ pub(crate) struct Answer {
 pub(crate) struct Voice {
     server: ServerId,
     mailbox: mpsc::Sender<Letter>,
+    heard: Arc<SetOnce<()>>,
 }
 
 /// How many letters wait until senders do.
@@ -61,11 +67,17 @@ impl Voice {
     /// The handle, and where its letters arrive.
     pub(crate) fn new(server: ServerId) -> (Self, Mailbox) {
         let (mailbox, letters) = mpsc::channel(MAILBOX);
-        (Self { server, mailbox }, Mailbox(letters))
+        let heard = Arc::new(SetOnce::new());
+        let voice = Self {
+            server,
+            mailbox,
+            heard: Arc::clone(&heard),
+        };
+        (voice, Mailbox { letters, heard })
     }
 
     /// Names the room of a channel.
-    pub(crate) fn room(&self, channel: gryt_model::ChannelId) -> RoomId {
+    pub(crate) fn room(&self, channel: ChannelId) -> RoomId {
         RoomId {
             server: self.server.clone(),
             channel,
@@ -138,6 +150,23 @@ impl Voice {
         self.tell(Command::SessionLost { session }).await;
     }
 
+    /// Returns once a node was heard, and the calls on it go on here.
+    pub(crate) async fn heard(&self) {
+        self.heard.wait().await;
+    }
+
+    /// Lets as many be heard at once in a channel's room as its setting says.
+    pub(crate) async fn set_audible_limit(&self, channel: ChannelId, limit: AudibleLimit) {
+        let room = self.room(channel);
+        self.tell(Command::SetAudibleLimit { room, limit }).await;
+    }
+
+    /// Ends the places in the room of a channel that is gone.
+    pub(crate) async fn close_room(&self, channel: ChannelId) {
+        let room = self.room(channel);
+        self.tell(Command::CloseRoom { room }).await;
+    }
+
     /// Everyone who is in a room.
     pub(crate) async fn participants(&self) -> Vec<wire::Participant> {
         let (reply, answer) = oneshot::channel();
@@ -165,14 +194,12 @@ impl Voice {
             Kind::ChannelUpdated(channel) => {
                 let limit = AudibleLimit::new(channel.audible_limit);
                 if let (Ok(id), Some(limit)) = (channel.channel_id.parse(), limit) {
-                    let room = self.room(id);
-                    self.tell(Command::SetAudibleLimit { room, limit }).await;
+                    self.set_audible_limit(id, limit).await;
                 }
             }
             Kind::ChannelDeleted(channel) => {
                 if let Ok(id) = channel.channel_id.parse() {
-                    let room = self.room(id);
-                    self.tell(Command::CloseRoom { room }).await;
+                    self.close_room(id).await;
                 }
             }
             Kind::MessageCreated(_)
@@ -213,7 +240,11 @@ impl Voice {
 
 /// Where letters arrive.
 #[derive(Debug)]
-pub(crate) struct Mailbox(mpsc::Receiver<Letter>);
+pub(crate) struct Mailbox {
+    letters: mpsc::Receiver<Letter>,
+    /// Set once a node was heard.
+    heard: Arc<SetOnce<()>>,
+}
 
 /// What a member may do in a room.
 fn capabilities(member: &Member) -> Capabilities {

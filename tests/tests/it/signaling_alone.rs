@@ -188,12 +188,16 @@ async fn people_join_by_links_and_talk_while_all_certificates_change() -> Result
     let signaling = server.signaling().await;
     let tokens = site.sign_in("owner").await?;
     let socket = gryt_tests::socket::Socket::open(&site, &tokens.access_token).await?;
+    let live = socket.welcome().live.clone().unwrap_or_default();
+    assert_eq!(live.participants.len(), 2, "the call that it found goes on");
     let owner = Client {
         name: "owner".to_owned(),
         socket,
         tokens,
     };
     until_places(&owner).await?;
+    let number = people[0].voice.speak(20).await?;
+    hears(&people[1], &people[0], number + 10).await?;
     for pod in [&sfu, &signaling] {
         assert!(!pod.log().contains(OWNER), "no token in the log");
     }

@@ -4,6 +4,7 @@ use gryt_model::{ChannelId, ServerId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::command::TakenSeat;
 
 mod invariants;
 
@@ -57,24 +58,28 @@ struct World {
 
 impl World {
     fn new(capacity: usize) -> Self {
-        let now = epoch_start();
-        let mut world = Self {
+        let mut world = Self::started(7, capacity);
+        world.hear(vec![]);
+        world
+    }
+
+    /// A process that has heard nothing yet.
+    fn started(epoch: u64, capacity: usize) -> Self {
+        Self {
             rooms: Rooms::new(Start {
-                epoch: Epoch(7),
+                epoch: Epoch(epoch),
                 first_participant: ParticipantId::new(1).unwrap(),
                 capacity,
             }),
-            now,
-        };
-        world.hear(vec![]);
-        world
+            now: epoch_start(),
+        }
     }
 
     fn hear(&mut self, seated: Vec<Seated>) -> Vec<Effect> {
         let asked_at = self.now;
         self.handle(Command::NodeSnapshot {
             node: node(NODE),
-            seated,
+            taken: seated.into_iter().map(unknown).collect(),
             asked_at,
         })
     }
@@ -115,12 +120,31 @@ fn ordered(effects: &[Effect]) -> Option<Seated> {
         Effect::Unseat(_)
         | Effect::SetCapabilities { .. }
         | Effect::SetAudibleLimit { .. }
+        | Effect::SetHolder { .. }
         | Effect::Joined { .. }
         | Effect::Updated { .. }
         | Effect::Left(_)
         | Effect::Ended { .. }
         | Effect::Refuse { .. } => None,
     })
+}
+
+/// A seat of which the node does not know whose it is.
+fn unknown(seat: Seated) -> TakenSeat {
+    TakenSeat {
+        seat,
+        holder: None,
+        capabilities: MAY_SPEAK,
+        audible_limit: AudibleLimit::default(),
+    }
+}
+
+pub(super) fn holder(s: u8, m: u8) -> Holder {
+    Holder {
+        member: member(m),
+        session: session(s),
+        voice: VoiceState::default(),
+    }
 }
 
 fn ended(s: u8, r: u8, end: End) -> Effect {
@@ -285,7 +309,11 @@ fn resumed_session_finds_its_place() {
         to: session(2),
         member: member(1),
     });
-    assert_eq!(effects, []);
+    let told = Effect::SetHolder {
+        order: world.order(&seat),
+        holder: holder(2, 1),
+    };
+    assert_eq!(effects, [told]);
     assert_eq!(world.pass(GRACE), []);
     assert_eq!(world.rooms.seat_of(&session(2)), Some(world.order(&seat)));
     assert_eq!(world.rooms.seat_of(&session(1)), None);
@@ -355,10 +383,15 @@ fn voice_state_is_told_once_and_never_makes_a_listener_speak() {
         },
     };
     let effects = world.handle(command.clone());
-    let [Effect::Updated { participant, .. }] = &effects[..] else {
+    let [
+        Effect::SetHolder { holder, .. },
+        Effect::Updated { participant, .. },
+    ] = &effects[..]
+    else {
         panic!("{effects:?}");
     };
-    assert!(participant.voice.muted && !participant.voice.listen_only);
+    assert_eq!(*holder, participant.holder);
+    assert!(participant.holder.voice.muted && !participant.holder.voice.listen_only);
     assert_eq!(world.handle(command), []);
     let stranger = Command::SetVoiceState {
         session: session(9),
@@ -441,14 +474,103 @@ fn snapshot_ends_who_is_missing_and_unseats_who_is_unknown() {
     assert_eq!(world.rooms.seats(), 1);
 }
 
-#[test]
-fn seats_of_the_process_before_live_on_until_their_sessions_had_time_to_come_over() {
-    let mut world = World::new(10);
-    world.rooms = Rooms::new(Start {
-        epoch: Epoch(8),
-        first_participant: ParticipantId::new(1).unwrap(),
-        capacity: 10,
+/// A process that has just started and heard of one seat, of session 1 of member 1 in room 1.
+fn started_beside_a_call() -> (World, Seated, Vec<Effect>) {
+    let mut world = World::started(8, 10);
+    let seat = Seated {
+        room: room(1),
+        participant: ParticipantId::new(99).unwrap(),
+    };
+    let taken = TakenSeat {
+        holder: Some(holder(1, 1)),
+        ..unknown(seat.clone())
+    };
+    let asked_at = world.now;
+    let effects = world.handle(Command::NodeSnapshot {
+        node: node(NODE),
+        taken: vec![taken],
+        asked_at,
     });
+    (world, seat, effects)
+}
+
+#[test]
+fn calls_of_the_process_before_go_on_and_their_sessions_take_their_places_up() {
+    let (mut world, seat, effects) = started_beside_a_call();
+    let participant = world.rooms.participant(&seat).unwrap().clone();
+    let joined = Effect::Joined {
+        room: room(1),
+        participant,
+    };
+    assert_eq!(effects, [joined]);
+
+    let resumed = |to, m| Command::SessionResumed {
+        from: session(1),
+        to: session(to),
+        member: member(m),
+    };
+    assert_eq!(world.handle(resumed(3, 2)), [], "of another member");
+    let order = world.order(&seat);
+    let holder = holder(2, 1);
+    assert_eq!(
+        world.handle(resumed(2, 1)),
+        [Effect::SetHolder { order, holder }]
+    );
+    assert_eq!(world.pass(FOUND_GRACE), []);
+    assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn a_found_place_whose_session_never_comes_is_given_up() {
+    let (mut world, seat, _) = started_beside_a_call();
+    let almost = FOUND_GRACE.checked_sub(Duration::from_millis(1)).unwrap();
+    assert_eq!(world.pass(almost), []);
+    let given_up = [Effect::Unseat(world.order(&seat)), Effect::Left(seat)];
+    assert_eq!(world.pass(Duration::from_millis(1)), given_up);
+    assert_eq!(world.rooms.poll_timeout(), None);
+}
+
+#[test]
+fn a_found_place_of_a_member_who_joins_anew_is_replaced() {
+    let (mut world, found, _) = started_beside_a_call();
+    let (seat, effects) = world.join(2, 1, 1);
+    assert!(effects.contains(&Effect::Unseat(world.order(&found))));
+    assert!(effects.contains(&Effect::Left(found)));
+    assert_eq!(world.rooms.seats(), 1);
+    assert!(world.rooms.participant(&seat).is_some());
+}
+
+#[test]
+fn who_was_faster_than_the_nodes_first_word_keeps_the_new_place() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(2, 1, 1);
+    let other = node(201);
+    let found = Seated {
+        room: room(1),
+        participant: ParticipantId::new(99).unwrap(),
+    };
+    let taken = TakenSeat {
+        holder: Some(holder(1, 1)),
+        ..unknown(found.clone())
+    };
+    let asked_at = world.now;
+    let first_word = Command::NodeSnapshot {
+        node: other.clone(),
+        taken: vec![taken],
+        asked_at,
+    };
+    assert_eq!(world.handle(first_word), []);
+    assert!(world.rooms.participant(&seat).is_some());
+    let order = SeatOrder {
+        node: other,
+        ..world.order(&found)
+    };
+    assert_eq!(world.pass(GRACE), [Effect::Unseat(order)]);
+}
+
+#[test]
+fn seats_of_nobody_known_live_on_until_their_sessions_had_time_to_join_anew() {
+    let mut world = World::started(8, 10);
     let stranger = Seated {
         room: room(1),
         participant: ParticipantId::new(99).unwrap(),
@@ -478,7 +600,7 @@ fn snapshot_that_is_older_than_a_seat_does_not_end_it() {
     assert!(matches!(ordered[..], [Effect::Seat { .. }]));
     world.handle(Command::NodeSnapshot {
         node: node(NODE),
-        seated: vec![],
+        taken: vec![],
         asked_at,
     });
     assert_eq!(world.rooms.seats(), 2);

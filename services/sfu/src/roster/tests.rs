@@ -27,9 +27,114 @@ fn event(room_number: u8, number: u32, kind: EventKind) -> Event {
 
 fn seat(roster: &Roster, room_number: u8, number: u32) -> usize {
     let worker = roster.claim(&room(room_number), Epoch(1)).unwrap();
-    roster.seated(&room(room_number), participant(number));
+    roster.seated(&taken(room_number, number), holder("s1"));
     roster.settle(&room(room_number));
     worker
+}
+
+fn taken(room_number: u8, number: u32) -> Seat {
+    Seat {
+        place: place(room_number, number, 1),
+        capabilities: SPEAKS,
+        audible_limit: AudibleLimit::new(9).unwrap(),
+    }
+}
+
+fn place(room_number: u8, number: u32, epoch: u64) -> Place {
+    Place {
+        room: room(room_number),
+        epoch: Epoch(epoch),
+        participant: participant(number),
+    }
+}
+
+fn holder(session: &str) -> v1::Holder {
+    v1::Holder {
+        member_id: "m".into(),
+        session_id: session.into(),
+        ..v1::Holder::default()
+    }
+}
+
+const SPEAKS: Capabilities = Capabilities {
+    may_speak: true,
+    may_show: true,
+};
+
+fn snapshot(stream: &mut tokio::sync::mpsc::Receiver<WatchItem>) -> v1::Snapshot {
+    let first = stream.try_recv().unwrap().unwrap();
+    match first.event {
+        Some(v1::watch_response::Event::Snapshot(snapshot)) => snapshot,
+        other => panic!("no snapshot: {other:?}"),
+    }
+}
+
+#[test]
+fn a_snapshot_tells_what_a_new_signaling_process_has_to_know() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 7);
+    let told = snapshot(&mut roster.watch()).seated.remove(0);
+    assert_eq!(told.holder, Some(holder("s1")));
+    assert_eq!(told.audible_limit, 9);
+
+    let silent = Capabilities {
+        may_speak: false,
+        ..SPEAKS
+    };
+    roster.hold(&place(1, 7, 1), holder("s2")).unwrap();
+    roster.permitted(&place(1, 7, 1), silent);
+    roster.limited(&room(1), AudibleLimit::new(3).unwrap());
+    let told = snapshot(&mut roster.watch()).seated.remove(0);
+    assert_eq!(told.holder, Some(holder("s2")));
+    assert_eq!(told.capabilities, Some(convert::wire_capabilities(silent)));
+    assert_eq!(told.audible_limit, 3);
+}
+
+#[test]
+fn a_stale_owner_does_not_change_who_holds_a_place() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 7);
+    roster.commanded(&room(1), Epoch(5));
+    let highest = Epoch(5);
+    assert_eq!(
+        roster.hold(&place(1, 7, 4), holder("s2")),
+        Err(Refusal::StaleEpoch { highest })
+    );
+    assert_eq!(
+        roster.hold(&place(1, 8, 5), holder("s2")),
+        Err(Refusal::UnknownParticipant)
+    );
+    assert_eq!(
+        roster.hold(&place(2, 7, 5), holder("s2")),
+        Err(Refusal::UnknownRoom)
+    );
+    let told = snapshot(&mut roster.watch()).seated.remove(0);
+    assert_eq!(told.holder, Some(holder("s1")));
+}
+
+#[test]
+fn an_offer_is_told_to_every_new_watch_until_it_is_answered() {
+    let roster = Roster::new(1);
+    seat(&roster, 1, 7);
+    let ready = |revision| {
+        let sdp = "v=0".to_owned();
+        EventKind::OfferReady(gryt_media::Offer { revision, sdp })
+    };
+    roster.happened(event(1, 7, ready(2)));
+    roster.happened(event(1, 7, ready(3)));
+    roster.answered(&place(1, 7, 1), 2);
+    let mut stream = roster.watch();
+    snapshot(&mut stream);
+    let second = stream.try_recv().unwrap().unwrap().event;
+    let Some(v1::watch_response::Event::OfferReady(told)) = second else {
+        panic!("no offer: {second:?}");
+    };
+    assert_eq!(told.offer.map(|offer| offer.revision), Some(3));
+
+    roster.answered(&place(1, 7, 1), 3);
+    let mut stream = roster.watch();
+    snapshot(&mut stream);
+    assert!(stream.try_recv().is_err());
 }
 
 #[test]
@@ -67,14 +172,11 @@ fn a_watch_begins_with_who_is_there_and_goes_on_without_a_gap() {
     let mut stream = roster.watch();
     roster.happened(event(1, 7, EventKind::SpeakingChanged { speaking: false }));
 
-    let first = stream.try_recv().unwrap().unwrap();
-    let Some(v1::watch_response::Event::Snapshot(snapshot)) = first.event else {
-        panic!("no snapshot: {first:?}");
-    };
-    assert_eq!(snapshot.seated.len(), 1);
-    assert!(snapshot.seated[0].speaking);
+    let there = snapshot(&mut stream);
+    assert_eq!(there.seated.len(), 1);
+    assert!(there.seated[0].speaking);
     let second = stream.try_recv().unwrap().unwrap();
-    assert_eq!((first.sequence, second.sequence), (1, 2));
+    assert_eq!(second.sequence, 2);
 }
 
 #[test]

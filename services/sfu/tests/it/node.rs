@@ -72,6 +72,11 @@ fn seat(request_id: &str, participant_id: u32, epoch: u64) -> v1::SeatRequest {
             may_show: false,
         }),
         audible_limit: 25,
+        holder: Some(v1::Holder {
+            member_id: "m".repeat(26),
+            session_id: "s".repeat(26),
+            ..v1::Holder::default()
+        }),
     }
 }
 

@@ -65,11 +65,11 @@ pub(crate) fn participant(
 ) -> wire::Participant {
     wire::Participant {
         participant_id: participant.id.get(),
-        member_id: participant.member.to_string(),
+        member_id: participant.holder.member.to_string(),
         channel_id: room.channel.to_string(),
-        muted: participant.voice.muted,
-        deafened: participant.voice.deafened,
-        listen_only: participant.voice.listen_only,
+        muted: participant.holder.voice.muted,
+        deafened: participant.holder.voice.deafened,
+        listen_only: participant.holder.voice.listen_only,
     }
 }
 

@@ -107,9 +107,13 @@ impl Operations {
         .await
     }
 
+    /// A channel as stored, if it is there.
+    pub(crate) async fn find_channel(&self, id: &ChannelId) -> Result<Option<Channel>, Refusal> {
+        self.store.channel(id).await.map_err(storage)
+    }
+
     pub(super) async fn channel(&self, id: &ChannelId) -> Result<Channel, Refusal> {
-        let found = self.store.channel(id).await.map_err(storage)?;
-        found.ok_or_else(unknown_channel)
+        self.find_channel(id).await?.ok_or_else(unknown_channel)
     }
 
     async fn voice(&self, id: &ChannelId) -> Result<Channel, Refusal> {

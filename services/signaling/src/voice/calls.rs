@@ -9,12 +9,13 @@ use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::sfu::v1 as sfu;
 use gryt_proto::sfu::v1::sfu_service_client::SfuServiceClient;
-use gryt_rooms::{Capabilities, SeatOrder, Seated};
+use gryt_rooms::{Capabilities, Holder, SeatOrder, Seated};
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use super::Letter;
+use super::seats::{wire_capabilities, wire_holder};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 
@@ -49,6 +50,7 @@ pub(super) type DoneReply = oneshot::Sender<Result<(), Refusal>>;
 pub(super) enum Call {
     Seat {
         order: SeatOrder,
+        holder: Holder,
         capabilities: Capabilities,
         audible_limit: AudibleLimit,
         reply: OfferReply,
@@ -60,6 +62,7 @@ pub(super) enum Call {
         reply: DoneReply,
     },
     SetCapabilities(SeatOrder, Capabilities),
+    SetHolder(SeatOrder, Holder),
     SetAudibleLimit(gryt_model::Epoch, AudibleLimit),
     Leave(SeatOrder),
 }
@@ -122,11 +125,19 @@ impl Node {
         match call {
             Call::Seat {
                 order,
+                holder,
                 capabilities,
                 audible_limit,
                 reply,
             } => {
-                let outcome = self.seat(&order, capabilities, audible_limit).await;
+                let request = sfu::SeatRequest {
+                    context: Some(self.context(room, order.epoch)),
+                    participant_id: order.participant.get(),
+                    capabilities: Some(wire_capabilities(capabilities)),
+                    audible_limit: audible_limit.get().into(),
+                    holder: Some(wire_holder(&holder)),
+                };
+                let outcome = self.seat(&order, request).await;
                 let outcome = SeatOutcome {
                     seat: Seated {
                         room: order.room,
@@ -189,6 +200,22 @@ impl Node {
                     refusal(&refused);
                 }
             }
+            Call::SetHolder(order, holder) => {
+                let request = sfu::SetHolderRequest {
+                    context: Some(self.context(room, order.epoch)),
+                    participant_id: order.participant.get(),
+                    holder: Some(wire_holder(&holder)),
+                };
+                let called = self.call(request, async |mut client, request| {
+                    client.set_holder(request).await
+                });
+                if let Ok(response) = called.await
+                    && let Some(sfu::set_holder_response::Outcome::Refused(refused)) =
+                        response.outcome
+                {
+                    refusal(&refused);
+                }
+            }
             Call::SetAudibleLimit(epoch, limit) => {
                 let request = sfu::SetAudibleLimitRequest {
                     context: Some(self.context(room, epoch)),
@@ -222,15 +249,8 @@ impl Node {
     async fn seat(
         &self,
         order: &SeatOrder,
-        capabilities: Capabilities,
-        audible_limit: AudibleLimit,
+        request: sfu::SeatRequest,
     ) -> Result<wire::VoiceOffer, Refusal> {
-        let request = sfu::SeatRequest {
-            context: Some(self.context(&order.room, order.epoch)),
-            participant_id: order.participant.get(),
-            capabilities: Some(wire_capabilities(capabilities)),
-            audible_limit: audible_limit.get().into(),
-        };
         let response = self
             .call(request, async |mut client, request| {
                 client.seat(request).await
@@ -291,17 +311,6 @@ impl Node {
             Reason::NoNode,
             "The voice node does not answer. Try again.",
         ))
-    }
-}
-
-fn wire_capabilities(capabilities: Capabilities) -> sfu::Capabilities {
-    let Capabilities {
-        may_speak,
-        may_show,
-    } = capabilities;
-    sfu::Capabilities {
-        may_speak,
-        may_show,
     }
 }
 

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gryt_bus::{Audience, Bus, LiveEvent};
-use gryt_model::{ParticipantId, RoomId, SessionId};
+use gryt_model::{RoomId, SessionId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_proto::sfu::v1 as sfu;
 use gryt_proto::sfu::v1::watch_response::Event as NodeEvent;
 use gryt_rooms::{Command, Effect, End, Rooms, Seated, Start};
-use tokio::sync::mpsc;
+use tokio::sync::{SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Call, DoneReply, Node, OfferReply, RoomCalls, SeatOutcome};
+use super::seats::{seat, taken_seat};
 use super::watch::Heard;
 use super::{Answer, Letter, Mailbox, Voice};
 use crate::metrics::Metrics;
@@ -29,12 +30,14 @@ pub(crate) struct Keeper {
     node: Node,
     bus: Arc<dyn Bus>,
     metrics: Metrics,
-    letters: Mailbox,
+    letters: mpsc::Receiver<Letter>,
     mailbox: mpsc::Sender<Letter>,
     calls: HashMap<RoomId, RoomCalls>,
     /// The latest offer of each seat that the node has no answer to, for sockets that were down
     /// when it was sent. At most one per seat.
     unanswered: BTreeMap<Seated, wire::VoiceOffer>,
+    /// Set once a node was heard.
+    heard: Arc<SetOnce<()>>,
 }
 
 /// Who waits for the outcome of a command.
@@ -52,7 +55,7 @@ impl Keeper {
         metrics: Metrics,
         voice: (&Voice, Mailbox),
     ) -> Self {
-        let (voice, letters) = voice;
+        let (voice, Mailbox { letters, heard }) = voice;
         Self {
             rooms: Rooms::new(start),
             node,
@@ -62,6 +65,7 @@ impl Keeper {
             mailbox: voice.mailbox.clone(),
             calls: HashMap::new(),
             unanswered: BTreeMap::new(),
+            heard,
         }
     }
 
@@ -70,7 +74,7 @@ impl Keeper {
         loop {
             let due = self.rooms.poll_timeout();
             tokio::select! {
-                letter = self.letters.0.recv() => match letter {
+                letter = self.letters.recv() => match letter {
                     Some(letter) => self.open(letter),
                     None => return,
                 },
@@ -184,13 +188,9 @@ impl Keeper {
                 asked_at,
             } => {
                 let sfu::Snapshot { seated, draining } = snapshot;
-                let seats = seated
-                    .iter()
-                    .filter_map(|seated| seat(seated.room.as_ref(), seated.participant_id))
-                    .collect();
                 let command = Command::NodeSnapshot {
                     node: node.clone(),
-                    seated: seats,
+                    taken: seated.iter().filter_map(taken_seat).collect(),
                     asked_at,
                 };
                 self.apply(command, Waiting::Nobody);
@@ -202,6 +202,8 @@ impl Keeper {
                         self.tell_speaking(&seat, seated.speaking);
                     }
                 }
+                // Set before, unless this is the first word of all.
+                let _ = self.heard.set(());
             }
             Heard::Event(event) => self.hear_event(event),
             Heard::Silence(node) => self.apply(Command::NodeSilent { node }, Waiting::Nobody),
@@ -246,7 +248,7 @@ impl Keeper {
             match effect {
                 Effect::Seat {
                     order,
-                    session: _,
+                    holder,
                     capabilities,
                     audible_limit,
                 } => {
@@ -258,6 +260,7 @@ impl Keeper {
                         &order.room.clone(),
                         Call::Seat {
                             order,
+                            holder,
                             capabilities,
                             audible_limit,
                             reply,
@@ -272,6 +275,9 @@ impl Keeper {
                     &order.room.clone(),
                     Call::SetCapabilities(order, capabilities),
                 ),
+                Effect::SetHolder { order, holder } => {
+                    self.call(&order.room.clone(), Call::SetHolder(order, holder));
+                }
                 Effect::SetAudibleLimit {
                     node: _,
                     room,
@@ -345,7 +351,10 @@ impl Keeper {
                     .handle(Command::SeatRefused { seat }, clock::now());
             }
             Call::Answer { reply, .. } => refuse(Waiting::ForDone(reply), busy),
-            Call::SetCapabilities(..) | Call::SetAudibleLimit(..) | Call::Leave(_) => {}
+            Call::SetCapabilities(..)
+            | Call::SetHolder(..)
+            | Call::SetAudibleLimit(..)
+            | Call::Leave(_) => {}
         }
     }
 
@@ -370,7 +379,7 @@ impl Keeper {
             revision: offer.revision,
             sdp: offer.sdp,
         };
-        let audience = Audience::Session(participant.session.clone());
+        let audience = Audience::Session(participant.holder.session.clone());
         self.unanswered.insert(seat.clone(), offer.clone());
         self.tell(Kind::VoiceOffer(offer), audience);
     }
@@ -438,17 +447,6 @@ fn refusal(refusal: gryt_rooms::Refusal) -> Refusal {
             Refusal::new(Reason::NotInRoom, "This session is in no such room.")
         }
     }
-}
-
-fn seat(room: Option<&sfu::Room>, participant: u32) -> Option<Seated> {
-    let room = room?;
-    Some(Seated {
-        room: RoomId {
-            server: room.server_id.parse().ok()?,
-            channel: room.channel_id.parse().ok()?,
-        },
-        participant: ParticipantId::new(participant)?,
-    })
 }
 
 fn count(number: usize) -> i64 {

@@ -44,6 +44,7 @@ impl Session {
             let id: Result<SessionId, InvalidId> = session_id.parse();
             Some(id.map_err(|error| Refusal::malformed(error.to_string()))?)
         };
+        self.shared.begun.wait().await;
         let me = self.shared.operations.sign_in(&self.claims).await?;
         let board = self
             .shared
@@ -143,6 +144,8 @@ impl Session {
             .voice
             .resume(from.clone(), self.id.clone(), me.id.clone())
             .await?;
+        // A call that was found may have been granted more than the member may today.
+        shared.voice.set_capabilities(me).await;
         let live: &live::Live = &shared.live;
         live.end(
             &from,

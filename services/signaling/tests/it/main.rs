@@ -11,6 +11,7 @@ mod background;
 mod chat;
 mod client;
 mod doors;
+mod found;
 mod invites;
 mod issuer;
 mod resume;

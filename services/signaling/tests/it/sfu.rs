@@ -1,6 +1,6 @@
 //! An SFU without media: takes seats, answers with canned SDP, and says what a test wants.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use gryt_proto::sfu::v1 as wire;
@@ -21,8 +21,8 @@ pub(crate) struct Sfu {
 
 #[derive(Default)]
 struct State {
-    /// Channel and participant.
-    seats: BTreeSet<(String, u32)>,
+    /// By channel and participant.
+    seats: BTreeMap<(String, u32), wire::SeatRequest>,
     calls: Vec<Call>,
     watchers: Vec<Watcher>,
     watches: usize,
@@ -43,6 +43,7 @@ pub(crate) enum Call {
     Seat(wire::SeatRequest),
     Answer(wire::AnswerRequest),
     SetCapabilities(wire::SetCapabilitiesRequest),
+    SetHolder(wire::SetHolderRequest),
     SetAudibleLimit(wire::SetAudibleLimitRequest),
     Leave(wire::LeaveRequest),
 }
@@ -81,7 +82,18 @@ impl Sfu {
     }
 
     pub(crate) fn seats(&self) -> Vec<(String, u32)> {
-        self.lock().seats.iter().cloned().collect()
+        self.lock().seats.keys().cloned().collect()
+    }
+
+    /// Somebody sits there of whom signaling does not know.
+    pub(crate) fn seat_somebody(&self, seat: wire::SeatRequest) {
+        let place = (channel(seat.context.as_ref()), seat.participant_id);
+        self.lock().seats.insert(place, seat);
+    }
+
+    /// The holder that the node would tell of.
+    pub(crate) fn holder(&self, seat: &(String, u32)) -> Option<wire::Holder> {
+        self.lock().seats.get(seat)?.holder.clone()
     }
 
     /// How often a watch stream was opened.
@@ -158,7 +170,7 @@ impl SfuService for Sfu {
             }),
             None => {
                 let seat = (channel(request.context.as_ref()), request.participant_id);
-                state.seats.insert(seat);
+                state.seats.insert(seat, request.clone());
                 wire::seat_response::Outcome::Offer(wire::Offer {
                     participant_id: request.participant_id,
                     revision: 1,
@@ -208,6 +220,21 @@ impl SfuService for Sfu {
         }))
     }
 
+    async fn set_holder(
+        &self,
+        request: Request<wire::SetHolderRequest>,
+    ) -> Result<Response<wire::SetHolderResponse>, Status> {
+        let request = request.into_inner();
+        self.record(Call::SetHolder(request.clone()));
+        let seat = (channel(request.context.as_ref()), request.participant_id);
+        if let Some(seat) = self.lock().seats.get_mut(&seat) {
+            seat.holder = request.holder;
+        }
+        Ok(Response::new(wire::SetHolderResponse {
+            outcome: Some(wire::set_holder_response::Outcome::Done(wire::Done {})),
+        }))
+    }
+
     async fn set_audible_limit(
         &self,
         request: Request<wire::SetAudibleLimitRequest>,
@@ -243,27 +270,14 @@ impl SfuService for Sfu {
             sequence: 0,
         };
         let mut state = self.lock();
-        let context = state.calls.iter().find_map(|call| match call {
-            Call::Seat(seat) => seat.context.clone(),
-            Call::Answer(_)
-            | Call::SetCapabilities(_)
-            | Call::SetAudibleLimit(_)
-            | Call::Leave(_) => None,
+        let seated = state.seats.values().map(|seat| wire::Seated {
+            room: seat.context.clone().and_then(|context| context.room),
+            participant_id: seat.participant_id,
+            speaking: false,
+            holder: seat.holder.clone(),
+            capabilities: seat.capabilities,
+            audible_limit: seat.audible_limit,
         });
-        let server = context
-            .and_then(|context| context.room)
-            .map(|r| r.server_id);
-        let seated = state
-            .seats
-            .iter()
-            .map(|(channel_id, participant_id)| wire::Seated {
-                room: Some(wire::Room {
-                    server_id: server.clone().unwrap_or_default(),
-                    channel_id: channel_id.clone(),
-                }),
-                participant_id: *participant_id,
-                speaking: false,
-            });
         let snapshot = wire::Snapshot {
             seated: seated.collect(),
             draining: false,

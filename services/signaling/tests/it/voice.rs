@@ -21,14 +21,14 @@ fn join(channel: &str) -> Request {
     })
 }
 
-async fn joined(client: &mut Client, channel: &str) -> wire::VoiceOffer {
+pub(crate) async fn joined(client: &mut Client, channel: &str) -> wire::VoiceOffer {
     match client.ask(join(channel)).await {
         Reply::VoiceOffer(offer) => offer,
         other => panic!("{other:?}"),
     }
 }
 
-fn answer(channel: &str, revision: u32, sdp: &str) -> Request {
+pub(crate) fn answer(channel: &str, revision: u32, sdp: &str) -> Request {
     Request::AnswerOffer(wire::AnswerOffer {
         channel_id: channel.to_owned(),
         revision,

@@ -64,6 +64,11 @@ impl Caller {
                 may_show: false,
             }),
             audible_limit: 25,
+            holder: Some(v1::Holder {
+                member_id: "m".repeat(26),
+                session_id: "s".repeat(26),
+                ..v1::Holder::default()
+            }),
         };
         let response = self.client.seat(request).await?.into_inner();
         Ok(response.outcome.unwrap())

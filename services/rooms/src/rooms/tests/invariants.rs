@@ -1,5 +1,7 @@
 //! What holds whatever happens in whichever order.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -11,6 +13,8 @@ enum Step {
     Lose(usize),
     /// The node is heard with everyone who sits there.
     Hear,
+    /// The process ends, another one starts and hears the node.
+    Restart,
     Pass(u64),
 }
 
@@ -38,6 +42,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Command(Command::NodeSilent { node: node(NODE) })),
         1 => Just(Step::Command(Command::NodeDraining { node: node(NODE) })),
         1 => Just(Step::Hear),
+        1 => Just(Step::Restart),
         1 => (0usize..5).prop_map(Step::Lose),
         2 => (0u64..20_000).prop_map(Step::Pass),
     ];
@@ -47,9 +52,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What the world outside knows from the effects alone.
 #[derive(Default)]
 struct Outside {
-    orders: Vec<Seated>,
-    /// Who sits on the node.
-    seats: BTreeSet<Seated>,
+    orders: Vec<TakenSeat>,
+    /// Who sits on the node, and what it knows of them.
+    seats: BTreeMap<Seated, TakenSeat>,
     /// Who was announced.
     announced: BTreeSet<Seated>,
 }
@@ -58,7 +63,24 @@ impl Outside {
     fn perform(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::Seat { order, .. } => self.orders.push(seat(order)),
+                Effect::Seat {
+                    order,
+                    holder,
+                    capabilities,
+                    audible_limit,
+                } => self.orders.push(TakenSeat {
+                    seat: seat(order),
+                    holder: Some(holder.clone()),
+                    capabilities: *capabilities,
+                    audible_limit: *audible_limit,
+                }),
+                Effect::SetHolder { order, holder } => {
+                    let seat = seat(order);
+                    let ordered = self.orders.iter_mut().find(|taken| taken.seat == seat);
+                    if let Some(taken) = self.seats.get_mut(&seat).or(ordered) {
+                        taken.holder = Some(holder.clone());
+                    }
+                }
                 Effect::Unseat(order) => {
                     self.seats.remove(&seat(order));
                 }
@@ -87,6 +109,22 @@ impl Outside {
     }
 }
 
+fn heard(outside: &Outside, asked_at: Instant) -> Command {
+    Command::NodeSnapshot {
+        node: node(NODE),
+        taken: outside.seats.values().cloned().collect(),
+        asked_at,
+    }
+}
+
+fn start(epoch: u64) -> Rooms {
+    Rooms::new(Start {
+        epoch: Epoch(epoch),
+        first_participant: ParticipantId::new(u32::MAX - 3).unwrap(),
+        capacity: 2,
+    })
+}
+
 fn seat(order: &SeatOrder) -> Seated {
     Seated {
         room: order.room.clone(),
@@ -98,7 +136,11 @@ fn check(rooms: &Rooms, outside: &Outside) {
     let mut seats = 0;
     for (id, room) in &rooms.by_id {
         assert!(!room.participants.is_empty(), "an empty room stays");
-        let members: BTreeSet<_> = room.participants.values().map(|p| &p.member).collect();
+        let members: BTreeSet<_> = room
+            .participants
+            .values()
+            .map(|p| &p.holder.member)
+            .collect();
         assert_eq!(
             members.len(),
             room.participants.len(),
@@ -106,7 +148,7 @@ fn check(rooms: &Rooms, outside: &Outside) {
         );
         for (participant_id, participant) in &room.participants {
             seats += 1;
-            let place = rooms.places.get(&participant.session);
+            let place = rooms.places.get(&participant.holder.session);
             let here = Seated {
                 room: id.clone(),
                 participant: *participant_id,
@@ -114,8 +156,13 @@ fn check(rooms: &Rooms, outside: &Outside) {
             assert_eq!(place, Some(&here), "places and rooms differ");
             let kept = participant
                 .kept_until
-                .map(|until| (until, Deadline::Place(participant.session.clone())));
+                .map(|until| (until, Deadline::Place(participant.holder.session.clone())));
             assert!(kept.is_none_or(|kept| rooms.deadlines.contains(&kept)));
+            let known = outside
+                .seats
+                .get(&here)
+                .and_then(|taken| taken.holder.as_ref());
+            assert!(known.is_none_or(|holder| *holder == participant.holder));
         }
     }
     assert_eq!(seats, rooms.places.len(), "a session sits twice or nowhere");
@@ -134,17 +181,11 @@ fn check(rooms: &Rooms, outside: &Outside) {
 proptest! {
     #[test]
     fn world_outside_always_knows_who_is_there(steps in steps()) {
-        let mut rooms = Rooms::new(Start {
-            epoch: Epoch(1),
-            first_participant: ParticipantId::new(u32::MAX - 3).unwrap(),
-            capacity: 2,
-        });
+        let mut epoch = 1;
+        let mut rooms = start(epoch);
         let mut now = epoch_start();
         let mut outside = Outside::default();
-        rooms.handle(
-            Command::NodeSnapshot { node: node(NODE), seated: vec![], asked_at: now },
-            now,
-        );
+        rooms.handle(heard(&outside, now), now);
         for step in steps {
             now += Duration::from_millis(1);
             let effects = match step {
@@ -162,11 +203,12 @@ proptest! {
                     if outside.orders.is_empty() {
                         continue;
                     }
-                    let seat = outside.orders.remove(0);
+                    let taken = outside.orders.remove(0);
+                    let seat = taken.seat.clone();
                     if takes {
                         // Its giving up may be queued behind the order.
                         if rooms.participant(&seat).is_some() {
-                            outside.seats.insert(seat.clone());
+                            outside.seats.insert(seat.clone(), taken);
                         }
                         rooms.handle(Command::SeatTaken { seat }, now)
                     } else {
@@ -174,20 +216,22 @@ proptest! {
                     }
                 }
                 Step::Lose(n) => {
-                    let Some(seat) = outside.seats.iter().nth(n).cloned() else {
+                    let Some(seat) = outside.seats.keys().nth(n).cloned() else {
                         continue;
                     };
                     outside.seats.remove(&seat);
                     rooms.handle(Command::MediaLost { seat }, now)
                 }
-                Step::Hear => rooms.handle(
-                    Command::NodeSnapshot {
-                        node: node(NODE),
-                        seated: outside.seats.iter().cloned().collect(),
-                        asked_at: now,
-                    },
-                    now,
-                ),
+                Step::Hear => rooms.handle(heard(&outside, now), now),
+                Step::Restart => {
+                    epoch += 1;
+                    rooms = start(epoch);
+                    outside.orders.clear();
+                    outside.announced.clear();
+                    let effects = rooms.handle(heard(&outside, now), now);
+                    prop_assert_eq!(effects.len(), outside.seats.len(), "a call does not go on");
+                    effects
+                }
                 Step::Pass(ms) => {
                     now += Duration::from_millis(ms);
                     let effects = rooms.handle_timeout(now);
@@ -199,13 +243,10 @@ proptest! {
             check(&rooms, &outside);
         }
         // Once the node is heard again, it holds exactly those who sit.
-        let seated = outside.seats.iter().cloned().collect();
-        let node = node(NODE);
-        let heard = Command::NodeSnapshot { node, seated, asked_at: now };
-        let effects = rooms.handle(heard, now);
+        let effects = rooms.handle(heard(&outside, now), now);
         outside.perform(&effects);
         check(&rooms, &outside);
         let taken: BTreeSet<_> = outside.announced.clone();
-        prop_assert!(taken.is_subset(&outside.seats));
+        prop_assert!(taken.iter().all(|seat| outside.seats.contains_key(seat)));
     }
 }
