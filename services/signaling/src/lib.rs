@@ -194,11 +194,12 @@ impl Signaling {
         tasks.spawn(named("fan-out", fanout.run(end.clone())));
         tasks.spawn(named("rooms", keeper.run(end.clone())));
         tasks.spawn(named("watch", watch));
+        // Ready at once: whoever comes meanwhile is greeted once it is known who sits where.
+        readiness.set_ready();
         let begin = async {
             found::take_over(&shared).await;
             // Set here alone.
             let _ = shared.begun.set(());
-            readiness.set_ready();
             std::future::pending::<()>().await;
         };
 
