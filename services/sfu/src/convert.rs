@@ -101,8 +101,7 @@ fn audible_limit(wire: u32) -> Result<AudibleLimit, v1::Refused> {
 
 const MAX_HOLDER_ID_BYTES: usize = 64;
 
-fn holder(wire: Option<v1::Holder>) -> Result<v1::Holder, v1::Refused> {
-    let holder = wire.ok_or_else(|| malformed("the holder is missing"))?;
+fn holder(holder: v1::Holder) -> Result<v1::Holder, v1::Refused> {
     let fits = |id: &str| {
         (1..=MAX_HOLDER_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
     };
@@ -121,7 +120,7 @@ pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
         capabilities: capabilities(wire.capabilities)?,
         audible_limit: audible_limit(wire.audible_limit)?,
     };
-    let command = Command::Seat(seat, holder(wire.holder)?);
+    let command = Command::Seat(seat, wire.holder.map(holder).transpose()?);
     Ok(Call {
         request_id,
         command,
@@ -155,7 +154,8 @@ pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call,
 
 pub(crate) fn set_holder(wire: v1::SetHolderRequest) -> Result<Call, v1::Refused> {
     let (request_id, place) = place(wire.context, wire.participant_id)?;
-    let holder = holder(wire.holder)?;
+    let missing = || malformed("the holder is missing");
+    let holder = holder(wire.holder.ok_or_else(missing)?)?;
     Ok(Call {
         request_id,
         command: Command::SetHolder { place, holder },

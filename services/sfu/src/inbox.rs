@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// What a worker is asked to do.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
-    Seat(Seat, v1::Holder),
+    Seat(Seat, Option<v1::Holder>),
     Answer {
         place: Place,
         revision: u32,

@@ -58,7 +58,7 @@ struct Residence {
 struct Presence {
     connected: bool,
     speaking: bool,
-    holder: v1::Holder,
+    holder: Option<v1::Holder>,
     capabilities: Capabilities,
     /// The latest offer after the first one, until it is answered.
     unanswered: Option<v1::Offer>,
@@ -180,7 +180,7 @@ impl Roster {
     }
 
     /// A worker gave a place, or gave it anew. The claim for it is not settled yet.
-    pub(crate) fn seated(&self, seat: &Seat, holder: v1::Holder) {
+    pub(crate) fn seated(&self, seat: &Seat, holder: Option<v1::Holder>) {
         let Seat {
             place,
             capabilities,
@@ -212,7 +212,7 @@ impl Roster {
             return Err(Refusal::StaleEpoch { highest });
         }
         let presence = residence.seated.get_mut(&place.participant);
-        presence.ok_or(Refusal::UnknownParticipant)?.holder = holder;
+        presence.ok_or(Refusal::UnknownParticipant)?.holder = Some(holder);
         Ok(())
     }
 
@@ -381,7 +381,7 @@ impl State {
                     room: Some(convert::room(room)),
                     participant_id: participant.get(),
                     speaking: presence.speaking,
-                    holder: Some(presence.holder.clone()),
+                    holder: presence.holder.clone(),
                     capabilities: Some(convert::wire_capabilities(presence.capabilities)),
                     audible_limit: residence.audible_limit.get().into(),
                 })

@@ -27,7 +27,7 @@ fn event(room_number: u8, number: u32, kind: EventKind) -> Event {
 
 fn seat(roster: &Roster, room_number: u8, number: u32) -> usize {
     let worker = roster.claim(&room(room_number), Epoch(1)).unwrap();
-    roster.seated(&taken(room_number, number), holder("s1"));
+    roster.seated(&taken(room_number, number), Some(holder("s1")));
     roster.settle(&room(room_number));
     worker
 }

@@ -159,6 +159,17 @@ async fn a_request_id_is_not_shared_between_kinds_of_calls() {
 }
 
 #[tokio::test]
+async fn a_caller_that_knows_of_no_holders_gets_its_seats() {
+    let mut running = start().await;
+    let older = v1::SeatRequest {
+        holder: None,
+        ..seat("one", 7, 1)
+    };
+    running.seat(older).await.unwrap();
+    running.sfu.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_stale_owner_is_fenced() {
     let mut running = start().await;
     running.seat(seat("one", 7, 5)).await.unwrap();
@@ -225,6 +236,17 @@ async fn bad_calls_are_refused_by_name() {
         },
         v1::SeatRequest {
             audible_limit: 33,
+            ..good.clone()
+        },
+        v1::SeatRequest {
+            holder: Some(v1::Holder::default()),
+            ..good.clone()
+        },
+        v1::SeatRequest {
+            holder: Some(v1::Holder {
+                member_id: "m".repeat(65),
+                ..good.holder.clone().unwrap()
+            }),
             ..good.clone()
         },
     ];
