@@ -7,7 +7,6 @@ pub(crate) mod compare;
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
@@ -26,6 +25,9 @@ use crate::objects::{Applied, Child, Objects, Prepared, Wanted};
 pub const FIELD_MANAGER: &str = "gryt-operator";
 /// A write that takes longer counts as failed.
 pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(20);
+/// A version that no object has, as etcd counts its first write as 2. An apply with it makes an
+/// object or conflicts with the one that is there (kubernetes/kubernetes#106745).
+const NO_VERSION: &str = "1";
 
 /// A child could not be brought to what is wanted.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +124,6 @@ pub(crate) async fn apply(
         uid,
         refused: None,
     };
-    let authority = [(Child::Secret, objects.authority.name_any())];
-    to.find_free(ctx.namespace.as_str(), &authority).await?;
-    to.find_free(&key.namespace, &wanted).await?;
     for (kind, object) in objects.all() {
         to.bring(kind, object).await?;
     }
@@ -161,12 +160,7 @@ pub(crate) async fn apply_services(
         uid,
         refused: None,
     };
-    let all = || media.iter().chain(sfus).chain([signaling]);
-    let names: Vec<_> = all()
-        .map(|service| (Child::Service, service.name_any()))
-        .collect();
-    to.find_free(&key.namespace, &names).await?;
-    for service in all() {
+    for service in media.iter().chain(sfus).chain([signaling]) {
         to.bring(Child::Service, service).await?;
     }
     Ok(())
@@ -183,36 +177,6 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Checks that nothing of somebody else's stands where these are to be made. Our watches see
-    /// only what carries our labels.
-    async fn find_free<'c>(
-        &self,
-        namespace: &str,
-        wanted: impl IntoIterator<Item = &'c (Child, String)>,
-    ) -> Result<(), Error> {
-        let missing = wanted
-            .into_iter()
-            .filter(|(kind, name)| self.ctx.live.one(self.key, *kind, name).is_none());
-        let looks = missing.map(|(kind, name)| self.look_for(*kind, namespace, name));
-        try_join_all(looks).await?;
-        Ok(())
-    }
-
-    async fn look_for(&self, kind: Child, namespace: &str, name: &str) -> Result<(), Error> {
-        // As a list, which the operator may do already for its watches.
-        let by_name = ListParams::default()
-            .fields(&format!("metadata.name={name}"))
-            .match_any();
-        let api = self.api(kind, namespace);
-        let found = timeout(WRITE_LIMIT, api.list_metadata(&by_name)).await;
-        let found = answer(found, "look for", kind, name)?;
-        if found.items.iter().all(|object| self.is_ours(object)) {
-            return Ok(());
-        }
-        let name = name.to_owned();
-        Err(Error::Taken { kind, name })
-    }
-
     /// By its owner; a CA, which has none, by its labels.
     fn is_ours(&self, object: &PartialObjectMeta<Object>) -> bool {
         let label = |name: &str| object.labels().get(name).map(String::as_str);
@@ -280,13 +244,47 @@ impl Target<'_> {
             return Err(Error::Gone);
         }
         wanted["metadata"]["annotations"][compare::APPLIED_ANNOTATION] = Value::from(&*digest);
-        let written = self.write(kind, namespace, name, &wanted).await?;
+        let written = match objects.one(self.key, kind, name) {
+            Some(_) => self.write(kind, namespace, name, &wanted).await?,
+            None => self.create(kind, namespace, name, &mut wanted).await?,
+        };
         tracing::debug!(?kind, name, "applied");
         let found = live::read(kind, &written).compared();
         let fingerprint = found.live.fingerprint;
         objects.put(self.key.clone(), kind, name.to_owned(), found);
         objects.confirm(self.key, (kind, name), &digest, fingerprint);
         Ok(())
+    }
+
+    /// The first apply. Our watches see only what carries our labels, so something of somebody
+    /// else's may stand there, and an apply would take it over.
+    async fn create(
+        &self,
+        kind: Child,
+        namespace: &str,
+        name: &str,
+        wanted: &mut Value,
+    ) -> Result<Object, Error> {
+        wanted["metadata"]["resourceVersion"] = Value::from(NO_VERSION);
+        let created = self.apply_with_ports(kind, namespace, name, wanted).await;
+        if let Some(metadata) = wanted["metadata"].as_object_mut() {
+            metadata.remove("resourceVersion");
+        }
+        if !created.as_ref().is_err_and(|error| is_status(error, 409)) {
+            return created;
+        }
+        let api = self.api(kind, namespace);
+        match self.look_for(&api, kind, name).await? {
+            Some(found) if self.is_ours(&found) => {
+                self.apply_with_ports(kind, namespace, name, wanted).await
+            }
+            Some(_) => {
+                let name = name.to_owned();
+                Err(Error::Taken { kind, name })
+            }
+            // Another conflict, such as a quota that was counted twice at once.
+            None => created,
+        }
     }
 
     /// One apply. Where somebody added items to a list that is ours, apply alone cannot remove
@@ -298,17 +296,8 @@ impl Target<'_> {
         name: &str,
         wanted: &Value,
     ) -> Result<Object, Error> {
-        let known = self.ctx.live.one(self.key, kind, name).is_some();
-        let mut applied = self.apply_once(kind, namespace, name, wanted).await;
-        if applied.as_ref().is_err_and(|error| is_status(error, 422))
-            && let Some(any_port) = compare::without_node_ports(wanted)
-        {
-            // Somebody has it by now, or it lies outside of the range.
-            tracing::info!(?kind, name, "takes another nodePort than it had");
-            applied = self.apply_once(kind, namespace, name, &any_port).await;
-        }
-        let repairable = known
-            && kind != Child::PersistentVolumeClaim
+        let applied = self.apply_with_ports(kind, namespace, name, wanted).await;
+        let repairable = kind != Child::PersistentVolumeClaim
             && match &applied {
                 Ok(object) => {
                     let live = serde_json::from_str(&object.steady()).unwrap_or_default();
@@ -341,10 +330,7 @@ impl Target<'_> {
         kind: Child,
         name: &str,
     ) -> Result<(), Error> {
-        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-        let found = timeout(WRITE_LIMIT, api.list_metadata(&by_name)).await;
-        let found = answer(found, "look for", kind, name)?;
-        let Some(object) = found.items.into_iter().next() else {
+        let Some(object) = self.look_for(api, kind, name).await? else {
             return Ok(());
         };
         let mut managed = object.metadata.managed_fields.unwrap_or_default();
@@ -363,6 +349,39 @@ impl Target<'_> {
         self.ctx.metrics.wrote(kind, Verb::Patch);
         answer(patched, "patch", kind, name)?;
         Ok(())
+    }
+
+    /// What stands under this name, whoever made it.
+    async fn look_for(
+        &self,
+        api: &Api<Object>,
+        kind: Child,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<Object>>, Error> {
+        // As a list, which the operator may do already for its watches.
+        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = timeout(WRITE_LIMIT, api.list_metadata(&by_name)).await;
+        let found = answer(found, "look for", kind, name)?;
+        Ok(found.items.into_iter().next())
+    }
+
+    /// One apply, and one more if it asks for a nodePort that it cannot have.
+    async fn apply_with_ports(
+        &self,
+        kind: Child,
+        namespace: &str,
+        name: &str,
+        wanted: &Value,
+    ) -> Result<Object, Error> {
+        let applied = self.apply_once(kind, namespace, name, wanted).await;
+        if applied.as_ref().is_err_and(|error| is_status(error, 422))
+            && let Some(any_port) = compare::without_node_ports(wanted)
+        {
+            // Somebody has it by now, or it lies outside of the range.
+            tracing::info!(?kind, name, "takes another nodePort than it had");
+            return self.apply_once(kind, namespace, name, &any_port).await;
+        }
+        applied
     }
 
     async fn apply_once(
