@@ -125,11 +125,15 @@ impl Context {
         }
     }
 
+    /// The server as the cache has it.
+    pub(crate) fn server(&self, key: &ServerKey) -> Option<Arc<GrytServer>> {
+        let named = ObjectRef::new(&key.name).within(&key.namespace);
+        self.servers.get(&named)
+    }
+
     /// Whether the server with this UID exists, as far as the cache knows.
     pub(crate) fn holds(&self, key: &ServerKey, uid: &str) -> bool {
-        let server = ObjectRef::new(&key.name).within(&key.namespace);
-        let server = self.servers.get(&server);
-        server.is_some_and(|server| {
+        self.server(key).is_some_and(|server| {
             server.metadata.uid.as_deref() == Some(uid)
                 && server.metadata.deletion_timestamp.is_none()
         })

@@ -6,7 +6,6 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
@@ -63,8 +62,7 @@ async fn sweep(ctx: &Context) {
 /// may still show the server without an id. Nobody else with the id does: he takes over no CA, and
 /// is refused until this one is gone.
 fn is_wanted(ctx: &Context, key: &ServerKey, name: &str) -> bool {
-    let named = ObjectRef::new(&key.name).within(&key.namespace);
-    let server = ctx.servers.get(&named).map(|cached| ctx.newest(&cached));
+    let server = ctx.server(key).map(|cached| ctx.newest(&cached));
     let id = server.and_then(|server| server.spec.server_id.clone());
     id.is_some_and(|id| authority_name(&id) == name)
 }
