@@ -16,8 +16,9 @@ use tokio::time::timeout;
 use crate::build::Services;
 use crate::context::Context;
 use crate::fetch::ServerKey;
-use crate::fetch::live::{self, INSTANCE_LABEL, Judgement, SERVER_NAMESPACE_LABEL};
+use crate::fetch::live::{self, Judgement};
 use crate::fetch::object::Object;
+use crate::labels::{INSTANCE_LABEL, SERVER_NAMESPACE_LABEL};
 use crate::metrics::Verb;
 use crate::objects::{Applied, Child, Objects, Prepared, Wanted};
 

@@ -26,7 +26,6 @@ use crate::objects::{Objects, Prepared};
 use crate::valid::{Announced, ValidServer};
 
 pub use material::{Material, MaterialError, OwnerToken, Sources};
-pub use metadata::{METRICS_LABEL, SLOT_LABEL};
 pub use service::{GRPC_PORT_NAME, MEDIA_TCP_PORT_NAME, MEDIA_UDP_PORT_NAME, WEB_PORT_NAME};
 
 /// The Services, which are all that can be built before the cluster has assigned their ports and

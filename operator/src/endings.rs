@@ -8,9 +8,8 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use kube::ResourceExt as _;
 
 use crate::events::Notice;
-
-const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
-const SLOT_LABEL: &str = "gryt.chat/slot";
+use crate::labels::{COMPONENT_LABEL, SLOT_LABEL};
+use crate::observed::Component;
 
 /// Calls that ended with an SFU and not by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +93,7 @@ impl Endings {
     /// Takes a pod that changed or went. Returns what there is to tell.
     pub(crate) fn learn(&mut self, pod: &Pod) -> Option<Notice> {
         let labels = pod.labels();
-        if labels.get(COMPONENT_LABEL).map(String::as_str) != Some("sfu") {
+        if labels.get(COMPONENT_LABEL).map(String::as_str) != Some(Component::Sfu.as_str()) {
             return None;
         }
         let known = self.known.entry(pod.uid()?).or_default();
@@ -222,10 +221,7 @@ mod tests {
     #[test]
     fn signaling_has_no_calls() {
         let mut pod = pod("a", "state", "one", CUT);
-        let component = (
-            "app.kubernetes.io/component".to_owned(),
-            "signaling".to_owned(),
-        );
+        let component = (COMPONENT_LABEL.to_owned(), "signaling".to_owned());
         pod.metadata.labels = Some([component].into());
         assert_eq!(Endings::default().learn(&pod), None);
     }

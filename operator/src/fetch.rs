@@ -15,7 +15,7 @@ use kube::ResourceExt as _;
 use crate::claims::{self, Grounds};
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerClass, TlsSource};
-use crate::names::{ObjectName, ServerName};
+use crate::names::{self, ObjectName, ServerName};
 use crate::objects::Child;
 use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, SecretContents};
 
@@ -132,11 +132,6 @@ pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
     children
 }
 
-/// The name of the Secret that holds a server's CA.
-pub(crate) fn authority_name(server_id: &str) -> String {
-    format!("ca-{server_id}")
-}
-
 /// Whose CA the one with the server's id is. Only what stands in the operator's namespace counts.
 fn authority_of(
     ctx: &Context,
@@ -147,7 +142,7 @@ fn authority_of(
     let Some(id) = &server.spec.server_id else {
         return Vec::new();
     };
-    let wanted = authority_name(id);
+    let wanted = names::authority(id);
     let alone = servers
         .iter()
         .all(|other| other.spec.server_id.as_ref() != Some(id) || ServerKey::of(other) == *key);
@@ -155,9 +150,7 @@ fn authority_of(
     if alone && ctx.live.one(key, Child::Secret, &wanted).is_some() {
         return vec![key.clone()];
     }
-    let all = ctx.live.authorities().into_iter();
-    let holders = all.filter(|(_, name, _)| *name == wanted);
-    holders.map(|(key, _, _)| key).collect()
+    ctx.live.holders_of(&wanted)
 }
 
 /// The file of the SFUs' private key, as the cache has it.
@@ -191,7 +184,7 @@ fn own_secrets(ctx: &Context, key: &ServerKey, server: &GrytServer) -> OwnSecret
     let find = |name: &str| own_secret(&ctx.live, key, name, SecretContents::clone);
     let id = server.spec.server_id.as_deref();
     OwnSecrets {
-        authority: id.and_then(|id| find(&authority_name(id))),
+        authority: id.and_then(|id| find(&names::authority(id))),
         signaling_tls: find(&name.signaling_tls()),
         sfu_tls: find(&name.sfu_tls()),
         web_tls: find(&name.web_tls()),

@@ -15,6 +15,7 @@ pub mod events;
 pub mod fetch;
 #[cfg(test)]
 mod fixture;
+pub mod labels;
 pub mod lease;
 pub mod metrics;
 pub mod names;

@@ -6,6 +6,15 @@ use std::fmt;
 /// The longest name of a GrytServer: `<name>-signaling-<10>-<5>` is then a pod name of 63.
 pub const MAX_SERVER_NAME: usize = 36;
 
+/// What the name of the Secret with a server's CA begins with, in the operator's namespace.
+pub(crate) const AUTHORITY_PREFIX: &str = "ca-";
+
+/// The name of that Secret.
+#[must_use]
+pub fn authority(server_id: &str) -> String {
+    format!("{AUTHORITY_PREFIX}{server_id}")
+}
+
 /// A text that is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not a {kind}")]

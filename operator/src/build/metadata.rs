@@ -6,13 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, 
 use kube::Resource as _;
 
 use crate::crd::GrytServer;
+use crate::labels::{COMPONENT_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, SLOT_LABEL};
 use crate::observed::Component;
 use crate::valid::ValidServer;
-
-/// On everything of an SFU slot: the slot's number.
-pub const SLOT_LABEL: &str = "gryt.chat/slot";
-/// A namespace with the value "true" may read metrics.
-pub const METRICS_LABEL: &str = "gryt.chat/metrics";
 
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -31,7 +27,7 @@ pub(super) enum Of {
 pub(super) fn selector_labels(server: &ValidServer, of: Of) -> Labels {
     let mut labels = Labels::from([
         label("app.kubernetes.io/name", "gryt"),
-        label("app.kubernetes.io/instance", server.name.as_str()),
+        label(INSTANCE_LABEL, server.name.as_str()),
     ]);
     let component = match of {
         Of::Server => return labels,
@@ -41,7 +37,7 @@ pub(super) fn selector_labels(server: &ValidServer, of: Of) -> Labels {
             Component::Sfu
         }
     };
-    labels.extend([label("app.kubernetes.io/component", component.as_str())]);
+    labels.extend([label(COMPONENT_LABEL, component.as_str())]);
     labels
 }
 
@@ -57,7 +53,7 @@ pub(super) fn pod_labels(server: &ValidServer, of: Of) -> Labels {
     let mut labels = selector_labels(server, of);
     labels.extend([
         label("app.kubernetes.io/part-of", "gryt"),
-        label("app.kubernetes.io/managed-by", "gryt-operator"),
+        label(MANAGED_BY_LABEL, MANAGER),
     ]);
     labels
 }

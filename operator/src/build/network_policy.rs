@@ -10,9 +10,10 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::metadata::{METRICS_LABEL, Of, child, selector};
+use super::metadata::{Of, child, selector};
 use super::pod::port;
 use crate::crd::MediaType;
+use crate::labels::METRICS_LABEL;
 use crate::observed::Component;
 use crate::valid::{SlotPorts, ValidServer};
 

@@ -8,6 +8,8 @@ use kube::api::ObjectMeta;
 use super::material::Material;
 use super::metadata::{Of, child, labels};
 use crate::crd::SERVER_ID_ANNOTATION;
+use crate::labels::SERVER_NAMESPACE_LABEL;
+use crate::names;
 use crate::observed::Component;
 use crate::pki::Files;
 use crate::valid::{Tls, ValidServer};
@@ -17,13 +19,13 @@ use crate::valid::{Tls, ValidServer};
 pub(super) fn authority(server: &ValidServer, material: &Material) -> Secret {
     let mut labels = labels(server, Of::Server);
     labels.insert(
-        "gryt.chat/server-namespace".to_owned(),
+        SERVER_NAMESPACE_LABEL.to_owned(),
         server.namespace.to_string(),
     );
     let id = server.id.to_string();
     Secret {
         metadata: ObjectMeta {
-            name: Some(format!("ca-{id}")),
+            name: Some(names::authority(&id)),
             namespace: Some(material.operator_namespace.to_string()),
             labels: Some(labels),
             annotations: Some([(SERVER_ID_ANNOTATION.to_owned(), id)].into()),

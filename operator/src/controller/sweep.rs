@@ -9,8 +9,9 @@ use kube::api::{DeleteParams, Preconditions};
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
-use crate::fetch::{ServerKey, authority_name};
+use crate::fetch::ServerKey;
 use crate::metrics::Verb;
+use crate::names;
 use crate::objects::Child;
 
 /// Looks again this often by itself: a deletion may have failed.
@@ -64,7 +65,7 @@ async fn sweep(ctx: &Context) {
 fn is_wanted(ctx: &Context, key: &ServerKey, name: &str) -> bool {
     let server = ctx.server(key).map(|cached| ctx.newest(&cached));
     let id = server.and_then(|server| server.spec.server_id.clone());
-    id.is_some_and(|id| authority_name(&id) == name)
+    id.is_some_and(|id| names::authority(&id) == name)
 }
 
 #[cfg(test)]
@@ -84,12 +85,12 @@ mod tests {
         cached.spec.server_id = None;
         let key = ServerKey::of(&cached);
         servers.apply_watcher_event(&Event::Apply(cached.clone()));
-        assert!(!is_wanted(&ctx, &key, &authority_name(ID)));
+        assert!(!is_wanted(&ctx, &key, &names::authority(ID)));
 
         cached.metadata.resource_version = Some("2".to_owned());
         cached.spec.server_id = Some(ID.to_owned());
         ctx.wrote(&Arc::new(cached));
-        assert!(is_wanted(&ctx, &key, &authority_name(ID)));
+        assert!(is_wanted(&ctx, &key, &names::authority(ID)));
     }
 
     #[tokio::test]
@@ -97,8 +98,12 @@ mod tests {
         let (ctx, mut servers) = context();
         let thief = server("thief");
         servers.apply_watcher_event(&Event::Apply(thief.clone()));
-        assert!(is_wanted(&ctx, &ServerKey::of(&thief), &authority_name(ID)));
+        assert!(is_wanted(
+            &ctx,
+            &ServerKey::of(&thief),
+            &names::authority(ID)
+        ));
         let gone = ServerKey::of(&server("gone"));
-        assert!(!is_wanted(&ctx, &gone, &authority_name(ID)));
+        assert!(!is_wanted(&ctx, &gone, &names::authority(ID)));
     }
 }

@@ -23,13 +23,12 @@ use crate::crd::{GrytServer, GrytServerClass};
 use crate::endings::Endings;
 use crate::events::Notice;
 use crate::fetch::ServerKey;
-use crate::fetch::live::{self, INSTANCE_LABEL, SERVER_NAMESPACE_LABEL};
+use crate::fetch::live;
 use crate::fetch::object::Object;
 use crate::fetch::surroundings::ForeignApi;
+use crate::labels::{INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, SERVER_NAMESPACE_LABEL};
 use crate::names::ServerName;
 use crate::objects::Child;
-
-const MANAGED_BY_US: &str = "app.kubernetes.io/managed-by=gryt-operator";
 
 /// The tasks that watch. Dropping it ends them.
 pub(super) type Watches = JoinSet<()>;
@@ -59,7 +58,9 @@ pub(super) fn start(
     };
     let Writers { servers, classes } = writers;
     let client = || ctx.client.clone();
-    let scoped = config.clone().labels(MANAGED_BY_US);
+    let scoped = config
+        .clone()
+        .labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
 
     let api = Api::all(client());
     watches.spawn(servers::watch(

@@ -18,14 +18,11 @@ use serde_json::Value;
 use super::object::Object;
 use super::seen::{self, Seen};
 use crate::apply::compare::APPLIED_ANNOTATION;
+use crate::labels::SERVER_NAMESPACE_LABEL;
+use crate::names::AUTHORITY_PREFIX;
 use crate::objects::Child;
 
 use body::{Body, Samples};
-
-/// On everything of ours: the GrytServer's name.
-pub(crate) const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
-/// On a CA, which lives in another namespace than its server.
-pub(crate) const SERVER_NAMESPACE_LABEL: &str = "gryt.chat/server-namespace";
 
 /// A GrytServer by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -286,13 +283,24 @@ impl LiveObjects {
         Some(hasher.finish())
     }
 
+    /// Whose the CA of this name is.
+    pub(crate) fn holders_of(&self, authority: &str) -> Vec<ServerKey> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let wanted = (Child::Secret, authority.to_owned());
+        let holders = inner.servers.iter().filter(|(_, children)| {
+            let entry = children.get(&wanted);
+            entry.is_some_and(|entry| entry.live.apart)
+        });
+        holders.map(|(key, _)| key.clone()).collect()
+    }
+
     /// The CA Secrets: whose, name and UID. Only they live apart from their server.
     pub(crate) fn authorities(&self) -> Vec<(ServerKey, String, String)> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let mut authorities = Vec::new();
         for (key, children) in &inner.servers {
             let secrets = children.iter().filter(|((kind, name), entry)| {
-                *kind == Child::Secret && name.starts_with("ca-") && entry.live.apart
+                *kind == Child::Secret && name.starts_with(AUTHORITY_PREFIX) && entry.live.apart
             });
             authorities.extend(
                 secrets

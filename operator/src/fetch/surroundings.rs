@@ -10,10 +10,9 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt as _;
 
 use super::live::ServerKey;
+use crate::labels::{COMPONENT_LABEL, SLOT_LABEL};
 use crate::observed::{Cluster, Component, NodeSeen, PodSeen, PodTrouble};
 
-const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
-const SLOT_LABEL: &str = "gryt.chat/slot";
 const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
 
 #[derive(Debug)]
