@@ -6,6 +6,7 @@
 //! the chart gives tenants `grytservers` to write and `grytservers/status` only to read, and the CAs
 //! live in the operator's namespace.
 
+mod claimants;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ use crate::fetch::ServerKey;
 use crate::names::Hostname;
 use crate::observed::{Claims, HostPortClaim, Rival};
 use crate::refusal::{Reason, Refusal};
+
+pub(crate) use claimants::Claimants;
 
 /// What decides between claims, beside the servers themselves.
 #[derive(Debug, Clone, Copy, Default)]

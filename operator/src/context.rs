@@ -9,6 +9,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::{Notify, watch};
 
+use crate::claims::Claimants;
 use crate::class::Defaults;
 use crate::controller::prober::Prober;
 use crate::controller::queue::Queue;
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     /// True once `servers` has all of them. `Store::wait_until_ready` wakes one waiter only.
     pub(crate) servers_listed: watch::Sender<bool>,
     pub(crate) classes: Store<GrytServerClass>,
+    /// Follows `servers`.
+    pub(crate) claimants: Mutex<Claimants>,
     pub(crate) live: LiveObjects,
     pub(crate) surroundings: Surroundings,
     pub(crate) named: NamedSecretsByName,
@@ -129,6 +132,17 @@ impl Context {
     pub(crate) fn server(&self, key: &ServerKey) -> Option<Arc<GrytServer>> {
         let named = ObjectRef::new(&key.name).within(&key.namespace);
         self.servers.get(&named)
+    }
+
+    /// Every server that may have to do with the claims of `server`.
+    pub(crate) fn beside(&self, server: &GrytServer) -> Vec<Arc<GrytServer>> {
+        let keys = self.claimants().beside(server);
+        keys.iter().filter_map(|key| self.server(key)).collect()
+    }
+
+    pub(crate) fn claimants(&self) -> MutexGuard<'_, Claimants> {
+        let claimants = self.claimants.lock();
+        claimants.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the server with this UID exists, as far as the cache knows.

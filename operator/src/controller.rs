@@ -87,6 +87,7 @@ pub async fn run(
         servers: servers.clone(),
         servers_listed: watch::Sender::new(false),
         classes,
+        claimants: Mutex::default(),
         live: LiveObjects::default(),
         surroundings: Surroundings::default(),
         named: NamedSecretsByName::new(client.clone()),

@@ -62,14 +62,14 @@ pub(crate) async fn fetch(ctx: &Context, server: &Arc<GrytServer>) -> Result<Obs
     let classes = ctx.classes.state();
     let named_secrets = named_secrets(ctx, &key, server, &classes).await?;
     let (_, nodes) = ctx.surroundings.of(&key);
-    let servers = ctx.servers.state();
-    let authority_of = authority_of(ctx, &key, server, &servers);
+    let others = ctx.beside(server);
+    let authority_of = authority_of(ctx, &key, server, &others);
     let grounds = Grounds {
         classes: &classes,
         authority_of: &authority_of,
     };
     Ok(Observed {
-        claims: claims::of_others(server, &servers, grounds),
+        claims: claims::of_others(server, &others, grounds),
         classes,
         cluster: ctx.surroundings.cluster(),
         named_secrets,
@@ -137,13 +137,13 @@ fn authority_of(
     ctx: &Context,
     key: &ServerKey,
     server: &GrytServer,
-    servers: &[Arc<GrytServer>],
+    others: &[Arc<GrytServer>],
 ) -> Vec<ServerKey> {
     let Some(id) = &server.spec.server_id else {
         return Vec::new();
     };
     let wanted = names::authority(id);
-    let alone = servers
+    let alone = others
         .iter()
         .all(|other| other.spec.server_id.as_ref() != Some(id) || ServerKey::of(other) == *key);
     // The usual case, without a pass over all CAs.

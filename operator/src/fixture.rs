@@ -180,6 +180,7 @@ pub(crate) fn context() -> (Context, Writer<GrytServer>) {
         servers,
         servers_listed: watch::Sender::new(true),
         classes,
+        claimants: Mutex::default(),
         live: LiveObjects::default(),
         surroundings: Surroundings::default(),
         named: NamedSecretsByName::new(client.clone()),

@@ -57,6 +57,7 @@ fn server_event(ctx: &Context, known: &mut Known, event: Event<GrytServer>) -> V
     let mut freed = false;
     match event {
         Event::Apply(server) => {
+            ctx.claimants().put(&server);
             let changed = known.learn(ctx, &server, &mut concerned);
             if changed.claims {
                 concerned.extend(rivals(ctx, &[&server]));
@@ -64,6 +65,7 @@ fn server_event(ctx: &Context, known: &mut Known, event: Event<GrytServer>) -> V
             freed = changed.freed;
         }
         Event::InitApply(server) => {
+            ctx.claimants().put(&server);
             let changed = known.learn(ctx, &server, &mut concerned);
             if changed.claims && known.listed {
                 known.changed.insert(ServerKey::of(&server));
@@ -73,6 +75,7 @@ fn server_event(ctx: &Context, known: &mut Known, event: Event<GrytServer>) -> V
         Event::Delete(server) => {
             let key = ServerKey::of(&server);
             known.asked.remove(&key);
+            ctx.claimants().remove(&key);
             ctx.forget(&key);
             freed = true;
         }
@@ -81,6 +84,7 @@ fn server_event(ctx: &Context, known: &mut Known, event: Event<GrytServer>) -> V
             let held: BTreeSet<ServerKey> = ctx.all_servers().into_iter().collect();
             let gone = known.asked.extract_if(|key, _| !held.contains(key));
             for (key, _) in gone {
+                ctx.claimants().remove(&key);
                 ctx.forget(&key);
                 freed = true;
             }
@@ -137,16 +141,15 @@ struct Changed {
 /// The servers that claim something that one of `changed` claims too: whoever has it now may have
 /// to give it up, or to move.
 fn rivals(ctx: &Context, changed: &[&GrytServer]) -> Vec<ServerKey> {
-    if changed.is_empty() {
-        return Vec::new();
+    let mut rivals = Vec::new();
+    for changed in changed {
+        let others = ctx.beside(changed).into_iter();
+        let met = others.filter(|other| {
+            changed.metadata.uid != other.metadata.uid && claims::meet(changed, other)
+        });
+        rivals.extend(met.map(|other| ServerKey::of(&other)));
     }
-    let servers = ctx.servers.state();
-    let rivals = servers.iter().filter(|server| {
-        changed.iter().any(|changed| {
-            changed.metadata.uid != server.metadata.uid && claims::meet(changed, server)
-        })
-    });
-    rivals.map(|server| ServerKey::of(server)).collect()
+    rivals
 }
 
 /// What a server asks for and what it holds, as numbers.
