@@ -196,6 +196,14 @@ impl Node {
         Ok(())
     }
 
+    /// Takes note that the caller owns the place's room: older owners are refused from here on.
+    ///
+    /// # Errors
+    /// [`Refusal::StaleEpoch`], [`Refusal::UnknownRoom`], [`Refusal::UnknownParticipant`].
+    pub fn fence(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.find(place).map(drop)
+    }
+
     /// Changes a room's audible limit.
     ///
     /// # Errors

@@ -64,8 +64,8 @@ struct Presence {
     unanswered: Option<v1::Offer>,
 }
 
-/// A watch may begin with this many offers that wait for an answer. Who is left out gets theirs
-/// when the slots step up again.
+/// A watch may begin with this many offers that wait for an answer. Who is left out does not hear
+/// the newest slots until these step up again, or until they join anew.
 const OFFERS_AT_FIRST: usize = watcher::CAPACITY / 2;
 
 /// Figures of the roster.

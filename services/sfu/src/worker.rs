@@ -172,7 +172,10 @@ impl Worker {
                 self.node.set_capabilities(&place, capabilities)?;
                 self.roster.permitted(&place, capabilities);
             }
-            Command::SetHolder { place, holder } => self.roster.hold(&place, holder)?,
+            Command::SetHolder { place, holder } => {
+                self.node.fence(&place)?;
+                self.roster.hold(&place, holder)?;
+            }
             Command::SetAudibleLimit {
                 room,
                 epoch,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gryt_bus::{Bus, Cursor, EventId, Interrupted, Replay, Subscription};
+use tokio::sync::{SetOnce, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::live::Live;
@@ -15,6 +16,10 @@ pub(crate) struct Fanout {
     pub(crate) events: Subscription,
     pub(crate) live: Arc<Live>,
     pub(crate) voice: Voice,
+    /// Told once the calls that the process found are known.
+    pub(crate) begin: oneshot::Receiver<()>,
+    /// Set then: sessions can be greeted.
+    pub(crate) begun: Arc<SetOnce<()>>,
 }
 
 /// Events read from the log at once.
@@ -30,6 +35,12 @@ impl Fanout {
         loop {
             let next = tokio::select! {
                 next = self.events.next() => next,
+                _ = &mut self.begin, if !self.begun.initialized() => {
+                    self.live.start_anew(self.voice.participants().await);
+                    // Set here alone.
+                    let _ = self.begun.set(());
+                    continue;
+                }
                 () = stop.cancelled() => return,
             };
             match next {

@@ -3,37 +3,44 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// How long an SFU may take to say who sits there. Sessions that resume meanwhile wait, so that
-/// they find their places; those that come later join anew.
+/// How long sessions wait for the SFU to say who sits there, so that they find their places. Those
+/// that are greeted before it said so join anew.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Takes the calls over and shows them on the board. Returns when sessions can be greeted.
-pub(crate) async fn take_over(shared: &Shared) {
-    let heard = tokio::time::timeout(LONGEST, shared.voice.heard());
-    if heard.await.is_err() {
-        tracing::warn!("the SFU is not heard, its calls are not known yet");
-    } else if let Err(refusal) = bring_up_to_date(shared).await {
-        tracing::error!(reason = ?refusal.reason, "the calls at the SFU cannot be compared with the store");
+/// Compares the calls with the store, once the SFU was heard. `begin` is told when sessions can be
+/// greeted: then, or after [`LONGEST`].
+pub(crate) async fn take_over(shared: &Shared, begin: oneshot::Sender<()>) {
+    let in_time = tokio::time::timeout(LONGEST, heard(shared)).await.is_ok();
+    // The fan-out has ended otherwise, and nobody will be greeted.
+    let _ = begin.send(());
+    if !in_time {
+        tracing::warn!("the SFU is late, its calls are not known yet");
+        heard(shared).await;
     }
-    let participants = shared.voice.participants().await;
-    shared.live.start_anew(participants);
+}
+
+async fn heard(shared: &Shared) {
+    shared.voice.heard().await;
+    if let Err(refusal) = bring_up_to_date(shared).await {
+        let reason = refusal.reason;
+        tracing::error!(
+            ?reason,
+            "the calls at the SFU cannot be compared with the store"
+        );
+    }
 }
 
 /// What was stored while the process before had no time to tell the SFU.
 async fn bring_up_to_date(shared: &Shared) -> Result<(), Refusal> {
     let there = shared.voice.participants().await;
-    let channels: BTreeSet<_> = there
-        .iter()
-        .filter_map(|p| p.channel_id.parse().ok())
-        .collect();
-    let members: BTreeSet<_> = there
-        .iter()
-        .filter_map(|p| p.member_id.parse().ok())
-        .collect();
-    for id in channels {
+    let channels = there.iter().filter_map(|p| p.channel_id.parse().ok());
+    let members = there.iter().filter_map(|p| p.member_id.parse().ok());
+    for id in channels.collect::<BTreeSet<_>>() {
         match shared.operations.find_channel(&id).await? {
             Some(channel) => {
                 let limit = channel.audible_limit;
@@ -42,9 +49,20 @@ async fn bring_up_to_date(shared: &Shared) -> Result<(), Refusal> {
             None => shared.voice.close_room(id).await,
         }
     }
-    for id in members {
-        let member = shared.operations.member(&id).await?;
-        shared.voice.set_capabilities(&member).await;
+    for id in members.collect::<BTreeSet<_>>() {
+        let mut stored = shared.operations.find_member(&id).await?;
+        loop {
+            match &stored {
+                Some(member) => shared.voice.set_capabilities(member).await,
+                None => shared.voice.silence(id.clone()).await,
+            }
+            // A mute in between may have reached the rooms before this did.
+            let again = shared.operations.find_member(&id).await?;
+            if again == stored {
+                break;
+            }
+            stored = again;
+        }
     }
     Ok(())
 }

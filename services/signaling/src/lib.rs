@@ -16,7 +16,7 @@ use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
 use gryt_store::{NewChannel, Store};
 use prometheus_client::registry::Registry;
-use tokio::sync::SetOnce;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -132,7 +132,7 @@ impl Signaling {
             sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
             limits,
             metrics,
-            begun: SetOnce::new(),
+            begun: Arc::default(),
             stopping: CancellationToken::new(),
             bus: Arc::clone(&bus),
         };
@@ -183,11 +183,14 @@ impl Signaling {
             ..
         } = self;
         let end = CancellationToken::new();
+        let (begin, told) = oneshot::channel();
         let fanout = Fanout {
             bus: Arc::clone(&shared.bus),
             events,
             live: Arc::clone(&shared.live),
             voice: shared.voice.clone(),
+            begin: told,
+            begun: Arc::clone(&shared.begun),
         };
         let watch = voice::watch(node, shared.voice.clone(), end.clone());
         let mut tasks = JoinSet::new();
@@ -196,16 +199,14 @@ impl Signaling {
         tasks.spawn(named("watch", watch));
         // Ready at once: whoever comes meanwhile is greeted once it is known who sits where.
         readiness.set_ready();
-        let begin = async {
-            found::take_over(&shared).await;
-            // Set here alone.
-            let _ = shared.begun.set(());
+        let taking_over = async {
+            found::take_over(&shared, begin).await;
             std::future::pending::<()>().await;
         };
 
         let outcome = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            () = begin => Ok(()),
+            () = taking_over => Ok(()),
             Some(ended) = tasks.join_next() => Err(match ended {
                 Ok(task) => RunError::Ended(task),
                 Err(error) => RunError::Panicked(error),

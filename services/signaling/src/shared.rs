@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) sockets: Sockets,
     pub(crate) metrics: Metrics,
     /// Set when sessions can be greeted: the calls that the process found go on.
-    pub(crate) begun: SetOnce<()>,
+    pub(crate) begun: Arc<SetOnce<()>>,
     /// Cancelled when the process is going away: no socket comes in, and all are told.
     pub(crate) stopping: CancellationToken,
 }

@@ -155,6 +155,16 @@ impl Voice {
         self.heard.wait().await;
     }
 
+    /// Lets nobody hear a member who is none.
+    pub(crate) async fn silence(&self, member: MemberId) {
+        let capabilities = speaking(false);
+        self.tell(Command::SetCapabilities {
+            member,
+            capabilities,
+        })
+        .await;
+    }
+
     /// Lets as many be heard at once in a channel's room as its setting says.
     pub(crate) async fn set_audible_limit(&self, channel: ChannelId, limit: AudibleLimit) {
         let room = self.room(channel);

@@ -34,7 +34,7 @@ impl Rooms {
 
         let mut there: BTreeMap<Seated, TakenSeat> = BTreeMap::new();
         there.extend(taken.into_iter().map(|taken| (taken.seat.clone(), taken)));
-        let mut effects = self.limits_on(node);
+        let mut effects = Vec::new();
         for seat in self.seats_on(node) {
             let Some(participant) = self.participant(&seat) else {
                 continue;
@@ -43,12 +43,8 @@ impl Rooms {
                 Seat::Ordered => false,
                 Seat::Taken { at } => at < asked_at,
             };
-            if there.remove(&seat).is_some() {
-                effects.extend(self.order(&seat).map(|order| Effect::SetCapabilities {
-                    order,
-                    capabilities: participant.capabilities,
-                }));
-                effects.extend(self.tell_holder(&seat));
+            if let Some(taken) = there.remove(&seat) {
+                effects.extend(self.differences(&seat, &taken));
             } else if was_taken_before {
                 effects.extend(self.end(&seat, End::NodeLost, AtNode::Gone));
             }
@@ -64,6 +60,28 @@ impl Rooms {
                 let stranger = Deadline::Stranger(node.clone(), seat);
                 self.deadlines.insert((now + GRACE, stranger));
             }
+        }
+        effects.extend(self.limits_on(node));
+        effects
+    }
+
+    /// What was changed here and did not reach the node.
+    fn differences(&self, seat: &Seated, taken: &TakenSeat) -> Vec<Effect> {
+        let (Some(participant), Some(order)) = (self.participant(seat), self.order(seat)) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        if taken.capabilities != participant.capabilities {
+            effects.push(Effect::SetCapabilities {
+                order: order.clone(),
+                capabilities: participant.capabilities,
+            });
+        }
+        if taken.holder.as_ref() != Some(&participant.holder) {
+            effects.push(Effect::SetHolder {
+                order,
+                holder: participant.holder.clone(),
+            });
         }
         effects
     }
@@ -119,7 +137,8 @@ impl Rooms {
         })
     }
 
-    /// Changes that were made while the node was not heard may have been lost.
+    /// Changes that were made while the node was not heard may have been lost; and it learns who
+    /// owns the rooms now.
     fn limits_on(&self, node: &NodeId) -> Vec<Effect> {
         let rooms = self.by_id.iter().filter(|(_, room)| room.node == *node);
         rooms
@@ -146,7 +165,7 @@ impl Rooms {
             .iter()
             .flat_map(|seat| self.end(seat, End::NodeLost, AtNode::Gone))
             .collect();
-        self.nodes.remove(node);
+        // Known still: when it is heard again, whoever sits there has been told that they do not.
         effects
     }
 }

@@ -467,11 +467,64 @@ fn snapshot_ends_who_is_missing_and_unseats_who_is_unknown() {
     assert!(effects.contains(&Effect::Left(missing)));
     assert!(effects.contains(&ended(1, 1, End::NodeLost)));
     assert!(effects.contains(&Effect::Unseat(world.order(&stranger))));
-    assert!(effects.contains(&Effect::SetCapabilities {
-        order: world.order(&there),
+    let holder = holder(2, 2);
+    let order = world.order(&there);
+    assert!(effects.contains(&Effect::SetHolder { order, holder }));
+    assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn a_snapshot_that_says_what_is_known_costs_no_call_for_a_seat() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    let asked_at = world.now;
+    let taken = TakenSeat {
+        holder: Some(holder(1, 1)),
+        ..unknown(seat.clone())
+    };
+    let mut hear = |taken: TakenSeat| {
+        world.handle(Command::NodeSnapshot {
+            node: node(NODE),
+            taken: vec![taken],
+            asked_at,
+        })
+    };
+    let only_the_limit = hear(taken.clone());
+    assert!(matches!(
+        only_the_limit[..],
+        [Effect::SetAudibleLimit { .. }]
+    ));
+    let muted = Capabilities {
+        may_speak: false,
+        ..MAY_SPEAK
+    };
+    let lost_an_unmute = hear(TakenSeat {
+        capabilities: muted,
+        ..taken
+    });
+    assert!(lost_an_unmute.contains(&Effect::SetCapabilities {
+        order: world.order(&seat),
         capabilities: MAY_SPEAK,
     }));
-    assert_eq!(world.rooms.seats(), 1);
+}
+
+#[test]
+fn who_was_told_that_the_node_is_lost_does_not_sit_there_when_it_comes_back() {
+    let mut world = World::new(10);
+    let (seat, _) = world.join(1, 1, 1);
+    world.handle(Command::NodeSilent { node: node(NODE) });
+    world.pass(NODE_GRACE);
+    let taken = TakenSeat {
+        holder: Some(holder(1, 1)),
+        ..unknown(seat.clone())
+    };
+    let asked_at = world.now;
+    let effects = world.handle(Command::NodeSnapshot {
+        node: node(NODE),
+        taken: vec![taken],
+        asked_at,
+    });
+    assert_eq!(effects, [Effect::Unseat(world.order(&seat))]);
 }
 
 /// A process that has just started and heard of one seat, of session 1 of member 1 in room 1.
@@ -502,7 +555,14 @@ fn calls_of_the_process_before_go_on_and_their_sessions_take_their_places_up() {
         room: room(1),
         participant,
     };
-    assert_eq!(effects, [joined]);
+    // The limit as it is tells the node who owns the room now.
+    let limit = Effect::SetAudibleLimit {
+        node: node(NODE),
+        room: room(1),
+        epoch: Epoch(8),
+        limit: AudibleLimit::default(),
+    };
+    assert_eq!(effects, [joined, limit]);
 
     let resumed = |to, m| Command::SessionResumed {
         from: session(1),

@@ -118,6 +118,14 @@ impl Running {
         }
     }
 
+    async fn hold(&mut self, request: v1::SetHolderRequest) -> Result<(), v1::Refused> {
+        let response = self.client.set_holder(request).await.unwrap();
+        match response.into_inner().outcome.unwrap() {
+            v1::set_holder_response::Outcome::Done(v1::Done {}) => Ok(()),
+            v1::set_holder_response::Outcome::Refused(refused) => Err(refused),
+        }
+    }
+
     fn figure(&self, line: &str) -> u64 {
         let mut registry = Registry::default();
         self.sfu.register(&mut registry);
@@ -166,6 +174,42 @@ async fn a_caller_that_knows_of_no_holders_gets_its_seats() {
         ..seat("one", 7, 1)
     };
     running.seat(older).await.unwrap();
+    running.sfu.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_holds_a_place_is_told_to_who_watches_and_fences_older_owners() {
+    let mut running = start().await;
+    running.seat(seat("one", 7, 1)).await.unwrap();
+    let holder = v1::Holder {
+        session_id: "another".to_owned(),
+        muted: true,
+        ..seat("", 7, 1).holder.unwrap()
+    };
+    let hold = |request_id, epoch, participant_id| v1::SetHolderRequest {
+        context: context(request_id, epoch),
+        participant_id,
+        holder: Some(holder.clone()),
+    };
+    assert_eq!(running.hold(hold("two", 2, 7)).await, Ok(()));
+    let unknown = running.hold(hold("three", 2, 8)).await.unwrap_err();
+    assert_eq!(unknown.refusal(), v1::Refusal::UnknownParticipant);
+
+    let request = v1::WatchRequest {
+        watcher: "w".to_owned(),
+    };
+    let mut watch = running.client.watch(request).await.unwrap().into_inner();
+    let first = watch.message().await.unwrap().unwrap().event;
+    let Some(v1::watch_response::Event::Snapshot(snapshot)) = first else {
+        panic!("no snapshot: {first:?}");
+    };
+    assert_eq!(snapshot.seated[0].holder, Some(holder.clone()));
+    assert_eq!(snapshot.seated[0].audible_limit, 25);
+
+    let late = running.leave(leave("four", 7, 1)).await.unwrap_err();
+    assert_eq!(late.refusal(), v1::Refusal::StaleEpoch);
+    let late = running.hold(hold("five", 1, 7)).await.unwrap_err();
+    assert_eq!(late.refusal(), v1::Refusal::StaleEpoch);
     running.sfu.shutdown().await;
 }
 

@@ -32,10 +32,14 @@ impl Operations {
         .await
     }
 
+    /// A member as stored, if there is such a member.
+    pub(crate) async fn find_member(&self, id: &MemberId) -> Result<Option<Member>, Refusal> {
+        self.store.member(id).await.map_err(storage)
+    }
+
     /// A member as stored.
     pub(crate) async fn member(&self, id: &MemberId) -> Result<Member, Refusal> {
-        let found = self.store.member(id).await.map_err(storage)?;
-        found.ok_or_else(unknown_member)
+        self.find_member(id).await?.ok_or_else(unknown_member)
     }
 
     /// Lists everyone.

@@ -193,11 +193,9 @@ impl Node {
                 let called = self.call(request, async |mut client, request| {
                     client.set_capabilities(request).await
                 });
-                if let Ok(response) = called.await
-                    && let Some(sfu::set_capabilities_response::Outcome::Refused(refused)) =
-                        response.outcome
-                {
-                    refusal(&refused);
+                use sfu::set_capabilities_response::Outcome;
+                if let Ok(Some(Outcome::Refused(refused))) = called.await.map(|r| r.outcome) {
+                    not_done(room, &refused);
                 }
             }
             Call::SetHolder(order, holder) => {
@@ -209,11 +207,9 @@ impl Node {
                 let called = self.call(request, async |mut client, request| {
                     client.set_holder(request).await
                 });
-                if let Ok(response) = called.await
-                    && let Some(sfu::set_holder_response::Outcome::Refused(refused)) =
-                        response.outcome
-                {
-                    refusal(&refused);
+                use sfu::set_holder_response::Outcome;
+                if let Ok(Some(Outcome::Refused(refused))) = called.await.map(|r| r.outcome) {
+                    not_done(room, &refused);
                 }
             }
             Call::SetAudibleLimit(epoch, limit) => {
@@ -224,11 +220,9 @@ impl Node {
                 let called = self.call(request, async |mut client, request| {
                     client.set_audible_limit(request).await
                 });
-                if let Ok(response) = called.await
-                    && let Some(sfu::set_audible_limit_response::Outcome::Refused(refused)) =
-                        response.outcome
-                {
-                    refusal(&refused);
+                use sfu::set_audible_limit_response::Outcome;
+                if let Ok(Some(Outcome::Refused(refused))) = called.await.map(|r| r.outcome) {
+                    not_done(room, &refused);
                 }
             }
             Call::Leave(order) => {
@@ -311,6 +305,16 @@ impl Node {
             Reason::NoNode,
             "The voice node does not answer. Try again.",
         ))
+    }
+}
+
+/// A change that nobody waits for was refused: the room's next snapshot brings it up again.
+fn not_done(room: &RoomId, refused: &sfu::Refused) {
+    match refused.refusal() {
+        sfu::Refusal::UnknownRoom | sfu::Refusal::UnknownParticipant => {
+            tracing::debug!(%room, "the place to change is gone");
+        }
+        refusal => tracing::warn!(%room, ?refusal, "the SFU did not change a place"),
     }
 }
 

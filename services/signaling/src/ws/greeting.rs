@@ -144,8 +144,16 @@ impl Session {
             .voice
             .resume(from.clone(), self.id.clone(), me.id.clone())
             .await?;
-        // A call that was found may have been granted more than the member may today.
-        shared.voice.set_capabilities(me).await;
+        // A call that was found may have been granted more than the member may today. A mute that
+        // came meanwhile has reached the board before the rooms, and must not be undone here.
+        let mut told = me.clone();
+        loop {
+            shared.voice.set_capabilities(&told).await;
+            match shared.live.member(&self.id) {
+                Some(today) if today != told => told = today,
+                Some(_) | None => break,
+            }
+        }
         let live: &live::Live = &shared.live;
         live.end(
             &from,

@@ -66,17 +66,60 @@ async fn a_place_is_not_given_to_another_member_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_late_node_keeps_nobody_from_the_server_and_is_compared_when_it_comes() {
+    let world = World::start().await;
+    let (mut owner, welcome) = Client::enter(&world, "ada").await;
+    let (mut bob, bob_welcome) = Client::enter(&world, "bob").await;
+    let lounge = channel(&welcome, ChannelKind::Voice);
+    let offer = joined(&mut bob, &lounge).await;
+    let Some(Call::Seat(unmuted)) = world.sfu.calls().into_iter().next() else {
+        panic!("no seat");
+    };
+    owner.done(mute(&bob_welcome)).await;
+    world.sfu.seat_somebody(unmuted);
+    let before = world.sfu.calls().len();
+
+    world.sfu.be_late(true);
+    let world = world.restart().await;
+    let (_bob, again) = Client::enter_again(&world, "bob", None, &bob_welcome.session_id).await;
+    assert!(ids(&again).is_empty(), "nobody knows yet");
+    world.sfu.be_late(false);
+
+    world
+        .until("the mute reaches the node", |world| {
+            let since = world.sfu.calls().split_off(before);
+            since.iter().any(|call| silences(call, &offer))
+        })
+        .await;
+}
+
+fn mute(whom: &wire::Welcome) -> Request {
+    Request::MuteMember(wire::MuteMember {
+        member_id: me(whom),
+        muted: true,
+    })
+}
+
+/// Whether it is the call that mutes who got the offer.
+fn silences(call: &Call, offer: &wire::VoiceOffer) -> bool {
+    match call {
+        Call::SetCapabilities(sfu::SetCapabilitiesRequest {
+            participant_id,
+            capabilities,
+            ..
+        }) => *participant_id == offer.participant_id && !capabilities.unwrap().may_speak,
+        _ => false,
+    }
+}
+
+#[tokio::test]
 async fn a_found_call_obeys_the_store_and_one_without_a_channel_ends() {
     let world = World::start().await;
     let (mut owner, welcome) = Client::enter(&world, "ada").await;
     let (mut bob, bob_welcome) = Client::enter(&world, "bob").await;
     let lounge = channel(&welcome, ChannelKind::Voice);
     let offer = joined(&mut bob, &lounge).await;
-    let mute = Request::MuteMember(wire::MuteMember {
-        member_id: me(&bob_welcome),
-        muted: true,
-    });
-    owner.done(mute).await;
+    owner.done(mute(&bob_welcome)).await;
     let Some(Call::Seat(seat)) = world.sfu.calls().into_iter().next() else {
         panic!("no seat");
     };
@@ -94,14 +137,6 @@ async fn a_found_call_obeys_the_store_and_one_without_a_channel_ends() {
     let world = world.restart().await;
 
     let since = |world: &World| world.sfu.calls().split_off(before);
-    let muted = |call: &Call| match call {
-        Call::SetCapabilities(sfu::SetCapabilitiesRequest {
-            participant_id,
-            capabilities,
-            ..
-        }) => *participant_id == offer.participant_id && !capabilities.unwrap().may_speak,
-        _ => false,
-    };
     let unseated = |call: &Call| match call {
         Call::Leave(leave) => {
             let room = leave.context.as_ref().and_then(|c| c.room.as_ref());
@@ -111,7 +146,7 @@ async fn a_found_call_obeys_the_store_and_one_without_a_channel_ends() {
     };
     world
         .until("the mute reaches the node", |world| {
-            since(world).iter().any(muted)
+            since(world).iter().any(|call| silences(call, &offer))
         })
         .await;
     world

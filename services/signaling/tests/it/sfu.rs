@@ -29,6 +29,8 @@ struct State {
     refusal: Option<wire::Refusal>,
     /// Whether seats get no answer.
     hangs: bool,
+    /// Whether watches get no answer.
+    is_late: bool,
     /// The revision beyond 1 whose answer is taken.
     revision: u32,
 }
@@ -70,6 +72,11 @@ impl Sfu {
     /// From now on no seat gets an answer.
     pub(crate) fn hang(&self) {
         self.lock().hangs = true;
+    }
+
+    /// Whether watches get no answer from now on.
+    pub(crate) fn be_late(&self, is_late: bool) {
+        self.lock().is_late = is_late;
     }
 
     /// From now on answers to this revision are taken.
@@ -264,6 +271,9 @@ impl SfuService for Sfu {
         &self,
         _: Request<wire::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        while self.lock().is_late {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         let (events, stream) = mpsc::channel(100);
         let mut watcher = Watcher {
             events,

@@ -301,6 +301,13 @@ const TRANSITIONS: [string, CallEvent[], CallEvent, string, string[]][] = [
     "joining",
     ["sendAnswer", "sendFlags"],
   ],
+  [
+    "a seat that the server does not know any more is asked for anew",
+    [...connected, lost, resumed(7)],
+    { kind: "seatUnknown", attempt: 1 },
+    "reconnecting",
+    ["closePeer", "requestJoin", "openPeer"],
+  ],
   ["a lost request waits for the socket", [join], lost, "joining", ["closePeer"]],
   [
     "a waiting call joins when the socket is back",
@@ -383,7 +390,11 @@ describe("call", () => {
 
   test("deafening mutes, and unmuting ends deafness", () => {
     const { call, effects } = callAfter(...connected, { kind: "setDeafened", deafened: true });
-    expect(effects).toContainEqual({ kind: "sendFlags", flags: { muted: true, deafened: true } });
+    expect(effects).toContainEqual({
+      kind: "sendFlags",
+      attempt: 1,
+      flags: { muted: true, deafened: true },
+    });
     expect(call.view()).toMatchObject({ muted: true, deafened: true });
     call.handle({ kind: "setMuted", muted: false });
     expect(call.view()).toMatchObject({ muted: false, deafened: false });

@@ -258,6 +258,10 @@ export class Call {
       case "mediaFailed":
         this.#retry(phase.wish, { kind: "mediaUnreachable" });
         return;
+      case "seatUnknown":
+        this.#dropAttempt();
+        this.#attempt(phase.wish);
+        return;
       case "answerMade":
       case "answerFailed":
       case "answerAccepted":
@@ -442,7 +446,7 @@ export class Call {
     const flags = this.#flags();
     if (this.#told?.muted === flags.muted && this.#told.deafened === flags.deafened) return;
     this.#told = flags;
-    this.#do({ kind: "sendFlags", flags });
+    this.#do({ kind: "sendFlags", attempt: this.#phase.attempt, flags });
   }
 
   #flags(): VoiceFlags {

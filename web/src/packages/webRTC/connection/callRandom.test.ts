@@ -46,6 +46,7 @@ function anyEvent(next: () => number, attempts: number): CallEvent {
     { kind: "mediaConnected", attempt },
     { kind: "mediaInterrupted", attempt },
     { kind: "mediaFailed", attempt },
+    { kind: "seatUnknown", attempt },
     { kind: "socketLost" },
     { kind: "socketResumed", seats: next() < 0.5 ? [offer] : [] },
     { kind: "timeout", timer: "retry" },

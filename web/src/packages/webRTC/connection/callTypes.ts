@@ -73,6 +73,8 @@ export type CallEvent =
       readonly refusal: Refusal;
     }
   | { readonly kind: "offered"; readonly offer: Offer }
+  /** The server does not know the seat as this session's: it was given up meanwhile. */
+  | { readonly kind: "seatUnknown"; readonly attempt: number }
   | { readonly kind: "seatEnded"; readonly channelId: string; readonly end: SeatEnd }
   | { readonly kind: "mediaConnected"; readonly attempt: number }
   /** No answer from the other side for some seconds; it may come back by itself. */
@@ -110,7 +112,7 @@ export type CallEffect =
       readonly revision: number;
       readonly sdp: string;
     }
-  | { readonly kind: "sendFlags"; readonly flags: VoiceFlags }
+  | { readonly kind: "sendFlags"; readonly attempt: number; readonly flags: VoiceFlags }
   | { readonly kind: "applyFlags"; readonly flags: VoiceFlags }
   | { readonly kind: "startTimer"; readonly timer: Timer; readonly afterMs: number }
   | { readonly kind: "stopTimer"; readonly timer: Timer };

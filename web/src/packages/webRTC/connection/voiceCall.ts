@@ -255,7 +255,11 @@ export class VoiceCall {
   }
 
   #hear(notice: ConnectionNotice): void {
-    if (notice.kind === "welcome") this.#speaking = new Set();
+    if (notice.kind === "welcome") {
+      this.#speaking = new Set();
+      // Nothing tells of those who spoke already: their media does.
+      this.#overheard.clear();
+    }
     const event = readNotice(notice);
     if (event !== undefined) this.feed(event);
     // Who signed out is gone; everything else is for the machine to outlast.

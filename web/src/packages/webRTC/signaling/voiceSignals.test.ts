@@ -78,6 +78,16 @@ describe("requests", () => {
     expect(event).toMatchObject({ kind: "joinRefused", refusal: { cause: "server" } });
   });
 
+  test("flags tell whether the server still knows the seat", async () => {
+    const flags = { muted: true, deafened: false };
+    const sendFlags = { kind: "sendFlags", attempt: 3, flags } as const;
+    const tell = (outcome: Parameters<typeof answering>[0]) =>
+      performRequest(answering(outcome).link, sendFlags);
+    expect(await tell(refused(Reason.NOT_IN_ROOM))).toEqual({ kind: "seatUnknown", attempt: 3 });
+    expect(await tell(refused(Reason.RATE_LIMITED))).toBeUndefined();
+    expect(await tell({ case: "lost" })).toBeUndefined();
+  });
+
   test("an answer is accepted, refused, or left to the resume", async () => {
     const accepted = await performRequest(
       answering({ case: "done", value: {} as never }).link,

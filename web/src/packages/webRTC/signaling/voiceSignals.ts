@@ -69,9 +69,17 @@ export async function performRequest(
       await link.request({ case: "leaveVoice", value: {} });
       return undefined;
     case "sendFlags":
-      await link.request({ case: "setVoiceState", value: effect.flags });
-      return undefined;
+      return sendFlags(link, effect);
   }
+}
+
+async function sendFlags(
+  link: ServerConnection,
+  { attempt, flags }: Extract<CallEffect, { kind: "sendFlags" }>,
+): Promise<CallEvent | undefined> {
+  const outcome = await link.request({ case: "setVoiceState", value: flags });
+  const isUnknown = refusalOf(outcome)?.cause === "notInRoom";
+  return isUnknown ? { kind: "seatUnknown", attempt } : undefined;
 }
 
 async function requestJoin(
