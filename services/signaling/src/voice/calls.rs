@@ -310,11 +310,12 @@ impl Node {
 
 /// A change that nobody waits for was refused: the room's next snapshot brings it up again.
 fn not_done(room: &RoomId, refused: &sfu::Refused) {
-    match refused.refusal() {
-        sfu::Refusal::UnknownRoom | sfu::Refusal::UnknownParticipant => {
-            tracing::debug!(%room, "the place to change is gone");
-        }
-        refusal => tracing::warn!(%room, ?refusal, "the SFU did not change a place"),
+    let refusal = refused.refusal();
+    let gone = [sfu::Refusal::UnknownRoom, sfu::Refusal::UnknownParticipant];
+    if gone.contains(&refusal) {
+        tracing::debug!(%room, "the place to change is gone");
+    } else {
+        tracing::warn!(%room, ?refusal, "the SFU did not change a place");
     }
 }
 
