@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::command::{cargo, output};
 
 /// Crates of ours that a crate of ours may name. Everything else is a broken boundary.
-const MAY_KNOW: [(&str, &[&str]); 18] = [
+const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("gryt-operator", &["gryt-model", "gryt-runtime"]),
     ("gryt-proto", &[]),
     ("gryt-model", &[]),
@@ -49,6 +49,7 @@ const MAY_KNOW: [(&str, &[&str]); 18] = [
         ],
     ),
     ("gryt-tests", &["gryt-model", "gryt-proto"]),
+    ("gryt-backends", &[]),
     ("gryt-cluster-controllers", &[]),
     // Renders what the operator would write, to write the same without it.
     ("gryt-cluster-load", &["gryt-operator"]),
