@@ -1,5 +1,5 @@
 //! Fan-out of events to the sessions of one server, and the log from which sessions resume. The
-//! port, and its adapter for one process.
+//! port, its adapter for one process, and with the feature `redis` the one for several.
 //!
 //! Durable events are numbered without gaps and kept in a bounded log; live events (presence,
 //! participants, speaking) have no number and are never replayed. Permission is not checked here:
@@ -18,25 +18,34 @@ use async_trait::async_trait;
 use gryt_model::{ChannelId, MemberId, SessionId};
 use gryt_proto::client::v1 as wire;
 
+mod audience;
 mod cursor;
 mod local;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod subscription;
 
 pub use cursor::{Cursor, EventId, LogEpoch};
 pub use local::LocalBus;
 pub use subscription::{Interrupted, Subscription};
 
+/// How many durable events a log keeps. Clients that missed more start from a snapshot.
+pub const EVENTS_KEPT: u64 = 10_000;
+
 /// Carries events to every session of a server. Used as `Arc<dyn Bus>`.
 #[async_trait]
 pub trait Bus: Debug + Send + Sync + 'static {
     /// Appends a durable event to the log and hands it to every subscriber, in the order of the
-    /// ids. When this returns, the event is on disk and in every subscriber's queue.
+    /// ids. When this returns, the event is in the log (on disk, where the log is local) and in the
+    /// queue of every subscriber of this process. No event is appended twice.
     ///
     /// # Errors
-    /// [`Error`] if the log cannot be written; nobody got the event then.
+    /// [`Error`] if the log cannot be written. Nobody got the event then, unless
+    /// [`Error::AskRedis`] says that nobody knows.
     async fn publish(&self, event: DurableEvent) -> Result<EventId, Error>;
 
-    /// Hands a live event to every subscriber. Never waits; its `event_id` is 0.
+    /// Hands a live event to every subscriber, after what this process published before. Never
+    /// waits; its `event_id` is 0. If it is lost, every subscriber is told [`Interrupted::Lagged`].
     fn publish_live(&self, event: LiveEvent);
 
     /// Starts to receive everything that is published from here on.
@@ -115,4 +124,9 @@ pub enum Error {
     /// The log cannot be read or written.
     #[error("cannot use the event log")]
     UseLog(#[from] gryt_store::Error),
+    /// Redis did not do it in time. What was to be published may still come within seconds, if Redis
+    /// had taken it before.
+    #[cfg(feature = "redis")]
+    #[error("cannot use the event log in redis")]
+    AskRedis(#[source] redis::Unanswered),
 }

@@ -9,6 +9,7 @@ use gryt_store::sqlite::Database;
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
+use crate::subscription::Told;
 use crate::{
     Bus, Cursor, Delivery, DurableEvent, Error, EventId, LiveEvent, LogEpoch, Replay, Subscription,
 };
@@ -20,13 +21,10 @@ mod log;
 pub struct LocalBus {
     log: Database,
     epoch: LogEpoch,
-    subscribers: broadcast::Sender<Arc<Delivery>>,
+    subscribers: broadcast::Sender<Told>,
 }
 
 impl LocalBus {
-    /// How many durable events the log keeps. Clients that missed more start from a snapshot.
-    pub const EVENTS_KEPT: u64 = 10_000;
-
     /// Opens the log, or makes it with the epoch `fresh`. Blocks for the time of some fsyncs.
     ///
     /// # Errors
@@ -105,7 +103,7 @@ impl Bus for LocalBus {
     }
 }
 
-fn deliver(subscribers: &broadcast::Sender<Arc<Delivery>>, delivery: Delivery) {
+fn deliver(subscribers: &broadcast::Sender<Told>, delivery: Delivery) {
     // It fails if there is no subscriber, and then there is nobody to tell.
-    let _ = subscribers.send(Arc::new(delivery));
+    let _ = subscribers.send(Told::Event(Arc::new(delivery)));
 }

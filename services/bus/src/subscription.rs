@@ -11,14 +11,24 @@ use crate::Delivery;
 /// more than [`Subscription::CAPACITY`] events come loses the oldest and is told so.
 #[derive(Debug)]
 pub struct Subscription {
-    events: Receiver<Arc<Delivery>>,
+    told: Receiver<Told>,
+}
+
+/// What an adapter hands to every subscriber.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Event(Arc<Delivery>),
+    /// This many events were lost on the way to this process.
+    #[cfg(feature = "redis")]
+    Lost(u64),
 }
 
 /// Why a subscription has no next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Interrupted {
-    /// This many events were lost because they were not read in time. The session is to be ended;
-    /// its client resumes from the log.
+    /// At least this many events were lost: they were not read in time, or did not reach this
+    /// process. Durable ones are in the log; live ones are gone, so whoever keeps a picture of them
+    /// has to begin it anew, and to end the sessions that saw it, which resume from the log.
     #[error("subscription lost {0} events")]
     Lagged(u64),
     /// The bus is shut down.
@@ -30,8 +40,8 @@ impl Subscription {
     /// How many events wait for a subscriber at most.
     pub const CAPACITY: usize = 1024;
 
-    pub(crate) fn new(events: Receiver<Arc<Delivery>>) -> Self {
-        Self { events }
+    pub(crate) fn new(told: Receiver<Told>) -> Self {
+        Self { told }
     }
 
     /// Waits for the next event. Cancel safe: a dropped call loses nothing.
@@ -39,9 +49,12 @@ impl Subscription {
     /// # Errors
     /// [`Interrupted`] if events were lost or none will come.
     pub async fn next(&mut self) -> Result<Arc<Delivery>, Interrupted> {
-        self.events.recv().await.map_err(|error| match error {
-            RecvError::Lagged(count) => Interrupted::Lagged(count),
-            RecvError::Closed => Interrupted::Closed,
-        })
+        match self.told.recv().await {
+            Ok(Told::Event(event)) => Ok(event),
+            #[cfg(feature = "redis")]
+            Ok(Told::Lost(count)) => Err(Interrupted::Lagged(count)),
+            Err(RecvError::Lagged(count)) => Err(Interrupted::Lagged(count)),
+            Err(RecvError::Closed) => Err(Interrupted::Closed),
+        }
     }
 }

@@ -9,8 +9,7 @@ use prost::Message as _;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
-use super::LocalBus;
-use crate::{Audience, Delivery, EventId, LogEpoch, Replay};
+use crate::{Audience, Delivery, EVENTS_KEPT, EventId, LogEpoch, Replay};
 
 pub(super) const SCHEMA: Schema =
     Schema(&[include_str!("schema_1.sql"), include_str!("schema_2.sql")]);
@@ -39,7 +38,7 @@ pub(super) fn append(
     audience: &Audience,
     event: &wire::Event,
 ) -> rusqlite::Result<EventId> {
-    let audience = &audience_text(audience);
+    let audience = &audience.to_text();
     if let Some(Kind::MessageDeleted(deleted)) = &event.event {
         let of_message = "SELECT id, event FROM events WHERE message = ?2 AND audience = ?1";
         empty(connection, of_message, (audience, deleted.message_id))?;
@@ -59,7 +58,7 @@ pub(super) fn append(
         )?;
     connection
         .prepare_cached("DELETE FROM events WHERE id <= ?1")?
-        .execute([id.saturating_sub(LocalBus::EVENTS_KEPT)])?;
+        .execute([id.saturating_sub(EVENTS_KEPT)])?;
     Ok(EventId(id))
 }
 
@@ -126,7 +125,7 @@ pub(super) fn replay(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Arc<Delivery>> {
-    let audience = audience(row.get_ref(1)?.as_str()?)
+    let audience = Audience::from_text(row.get_ref(1)?.as_str()?)
         .ok_or_else(|| damaged(1, Type::Text, "stored audience is damaged".into()))?;
     let event = event(row, 2)?;
     let event_id = row.get(0)?;
@@ -147,24 +146,4 @@ fn damaged(
     source: Box<dyn std::error::Error + Send + Sync>,
 ) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, source)
-}
-
-fn audience_text(audience: &Audience) -> String {
-    match audience {
-        Audience::Everyone => "everyone".to_owned(),
-        Audience::Channel(id) => format!("channel {id}"),
-        Audience::Member(id) => format!("member {id}"),
-        Audience::Session(id) => format!("session {id}"),
-    }
-}
-
-fn audience(text: &str) -> Option<Audience> {
-    let (kind, id) = text.split_once(' ').unwrap_or((text, ""));
-    match kind {
-        "everyone" => Some(Audience::Everyone),
-        "channel" => id.parse().ok().map(Audience::Channel),
-        "member" => id.parse().ok().map(Audience::Member),
-        "session" => id.parse().ok().map(Audience::Session),
-        _ => None,
-    }
 }

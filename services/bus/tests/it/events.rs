@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use gryt_bus::{
-    Audience, Bus, Cursor, Delivery, DurableEvent, EventId, Interrupted, LogEpoch, Replay,
-    Subscription,
+    Audience, Bus, Cursor, Delivery, DurableEvent, EVENTS_KEPT, EventId, Interrupted, LogEpoch,
+    Replay, Subscription,
 };
-use gryt_model::{MemberId, SessionId};
+use gryt_model::{ChannelId, MemberId, SessionId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::event::Event as Kind;
 use tokio::task::JoinSet;
 
-use crate::fixture::{channel, durable, live};
+use crate::fixture::{channel, durable, live, message};
 
 async fn publish_many(bus: &dyn Bus, count: u64) {
     for number in 1..=count {
@@ -31,7 +31,7 @@ async fn replay(bus: &dyn Bus, after: u64, limit: u32) -> Vec<Arc<Delivery>> {
     events
 }
 
-async fn next_ids(subscription: &mut Subscription, count: u64) -> Vec<u64> {
+pub(crate) async fn next_ids(subscription: &mut Subscription, count: u64) -> Vec<u64> {
     let mut ids = Vec::new();
     for _ in 0..count {
         ids.push(subscription.next().await.unwrap().event.event_id);
@@ -98,15 +98,15 @@ pub(crate) async fn live_events_have_no_id_and_are_not_replayed(bus: Arc<dyn Bus
     assert!(replay(&*bus, 0, 10).await.is_empty());
 }
 
-pub(crate) async fn durable_event_published_first_arrives_before_a_later_live_one(
-    bus: Arc<dyn Bus>,
-) {
+pub(crate) async fn durable_and_live_events_of_one_publisher_keep_their_order(bus: Arc<dyn Bus>) {
     let mut subscription = bus.subscribe();
 
-    bus.publish(durable(1)).await.unwrap();
     bus.publish_live(live(1));
+    bus.publish(durable(1)).await.unwrap();
+    bus.publish_live(live(2));
+    bus.publish(durable(2)).await.unwrap();
 
-    assert_eq!(next_ids(&mut subscription, 2).await, [1, 0]);
+    assert_eq!(next_ids(&mut subscription, 4).await, [0, 1, 0, 2]);
 }
 
 pub(crate) async fn replay_gives_what_follows_the_cursor_in_pieces(bus: Arc<dyn Bus>) {
@@ -176,9 +176,14 @@ pub(crate) async fn lagging_subscriber_is_told_how_much_it_lost(bus: Arc<dyn Bus
     let mut quick = bus.subscribe();
     let capacity = u32::try_from(Subscription::CAPACITY).unwrap();
 
-    for number in 0..capacity + 5 {
-        bus.publish_live(live(number));
-        quick.next().await.unwrap();
+    let numbers: Vec<u32> = (0..capacity + 5).collect();
+    for piece in numbers.chunks(50) {
+        for number in piece {
+            bus.publish_live(live(*number));
+        }
+        for _ in piece {
+            quick.next().await.unwrap();
+        }
     }
 
     let told = slow.next().await;
@@ -216,38 +221,86 @@ pub(crate) async fn subscribing_then_replaying_leaves_no_gap(bus: Arc<dyn Bus>) 
     publishing.await.unwrap();
 }
 
-pub(crate) async fn text_of_a_deleted_message_is_not_replayed(bus: Arc<dyn Bus>) {
-    let told = |kind: fn(wire::Message) -> Kind, message_id, text: &str| {
-        let message = wire::Message {
-            message_id,
-            text: text.to_owned(),
-            ..wire::Message::default()
-        };
-        DurableEvent {
-            event: wire::Event {
-                event_id: 0,
-                event: Some(kind(message)),
-            },
-            audience: Audience::Channel(channel()),
-        }
-    };
-    let events = [
-        told(Kind::MessageCreated, 5, "secret"),
-        told(Kind::MessageCreated, 6, "stays"),
-        told(Kind::MessageEdited, 5, "secret still"),
-        durable(5),
-    ];
-    for event in events {
-        bus.publish(event).await.unwrap();
-    }
-
+async fn texts(bus: &dyn Bus) -> Vec<String> {
     let mut texts = Vec::new();
-    for delivery in replay(&*bus, 0, 10).await {
+    for delivery in replay(bus, 0, 10).await {
         if let Some(Kind::MessageCreated(message) | Kind::MessageEdited(message)) =
             &delivery.event.event
         {
             texts.push(message.text.clone());
         }
     }
-    assert_eq!(texts, ["", "stays", ""]);
+    texts
+}
+
+pub(crate) async fn text_of_a_deleted_message_is_not_replayed(bus: Arc<dyn Bus>) {
+    let mut edited = message(5, "secret still");
+    if let Some(Kind::MessageCreated(message)) = edited.event.event.take() {
+        edited.event.event = Some(Kind::MessageEdited(message));
+    }
+    let events = [
+        message(5, "secret"),
+        message(55, "stays"),
+        edited,
+        durable(5),
+    ];
+    for event in events {
+        bus.publish(event).await.unwrap();
+    }
+
+    assert_eq!(texts(&*bus).await, ["", "stays", ""]);
+}
+
+pub(crate) async fn texts_of_a_deleted_channel_are_not_replayed(bus: Arc<dyn Bus>) {
+    let elsewhere = DurableEvent {
+        audience: Audience::Channel(ChannelId::from_random([7; 16])),
+        ..message(3, "stays")
+    };
+    let deleted = wire::ChannelDeleted {
+        channel_id: channel().to_string(),
+    };
+    let deleted = DurableEvent {
+        event: wire::Event {
+            event_id: 0,
+            event: Some(Kind::ChannelDeleted(deleted)),
+        },
+        audience: Audience::Channel(channel()),
+    };
+    let mut subscription = bus.subscribe();
+    for event in [message(1, "a"), message(2, "b"), elsewhere, deleted] {
+        bus.publish(event).await.unwrap();
+    }
+
+    let told = subscription.next().await.unwrap();
+    assert_eq!(told.event.event, message(1, "a").event.event);
+    assert_eq!(texts(&*bus).await, ["", "", "stays"]);
+}
+
+pub(crate) async fn log_keeps_its_newest_events_and_says_what_it_trimmed(bus: Arc<dyn Bus>) {
+    let published = EVENTS_KEPT + 100;
+    let mut publishers = JoinSet::new();
+    for _ in 0..100 {
+        let bus = Arc::clone(&bus);
+        publishers.spawn(async move {
+            for number in 0..published / 100 {
+                bus.publish(message(number, "text")).await.unwrap();
+            }
+        });
+    }
+    publishers.join_all().await;
+
+    let head = bus.head().await.unwrap();
+    assert_eq!(head.event_id, EventId(published));
+    let at = |event_id| Cursor {
+        event_id: EventId(event_id),
+        ..head.clone()
+    };
+    assert_eq!(bus.replay(&at(0), 1).await.unwrap(), Replay::Trimmed);
+    assert_eq!(bus.replay(&at(99), 1).await.unwrap(), Replay::Trimmed);
+    let oldest = bus.replay(&at(100), 20_000).await.unwrap();
+    let Replay::Events(oldest) = oldest else {
+        panic!("no events: {oldest:?}");
+    };
+    assert_eq!(oldest.len() as u64, EVENTS_KEPT);
+    assert_eq!(oldest[0].event.event_id, 101);
 }

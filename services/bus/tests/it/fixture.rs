@@ -1,5 +1,6 @@
 //! A bus of each test's own, and events to publish.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 /// An adapter under test with whatever it needs to live.
 pub(crate) struct Fixture {
     pub(crate) bus: Arc<dyn Bus>,
-    _folder: TempDir,
+    pub(crate) _alive: Box<dyn Any>,
 }
 
 /// The local bus with its log in a folder that vanishes with the fixture.
@@ -19,7 +20,7 @@ pub(crate) fn local() -> Fixture {
     let folder = TempDir::new().unwrap();
     Fixture {
         bus: Arc::new(open(&folder.path().join("events.db"), 1)),
-        _folder: folder,
+        _alive: Box::new(folder),
     }
 }
 
@@ -41,6 +42,22 @@ pub(crate) fn durable(message_id: u64) -> DurableEvent {
         event: wire::Event {
             event_id: 0,
             event: Some(wire::event::Event::MessageDeleted(deleted)),
+        },
+        audience: Audience::Channel(channel()),
+    }
+}
+
+/// Tells a message with this text.
+pub(crate) fn message(message_id: u64, text: &str) -> DurableEvent {
+    let message = wire::Message {
+        message_id,
+        text: text.to_owned(),
+        ..wire::Message::default()
+    };
+    DurableEvent {
+        event: wire::Event {
+            event_id: 0,
+            event: Some(wire::event::Event::MessageCreated(message)),
         },
         audience: Audience::Channel(channel()),
     }

@@ -1,10 +1,7 @@
 //! What only the local bus promises: its log in a file.
 
-use std::sync::Arc;
-
-use gryt_bus::{Bus as _, Cursor, Error, EventId, LocalBus, LogEpoch, Replay};
+use gryt_bus::{Bus as _, Error, EventId, LocalBus, LogEpoch, Replay};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 
 use crate::fixture::{durable, open};
 
@@ -41,36 +38,4 @@ async fn log_of_a_newer_version_is_refused() {
         panic!("opened otherwise: {refusal:?}");
     };
     assert_eq!(found, 99);
-}
-
-#[tokio::test]
-async fn log_keeps_its_newest_events_and_says_what_it_trimmed() {
-    let folder = TempDir::new().unwrap();
-    let bus = Arc::new(open(&folder.path().join("events.db"), 1));
-    let published = LocalBus::EVENTS_KEPT + 100;
-    let mut publishers = JoinSet::new();
-    for _ in 0..100 {
-        let bus = Arc::clone(&bus);
-        publishers.spawn(async move {
-            for number in 0..published / 100 {
-                bus.publish(durable(number)).await.unwrap();
-            }
-        });
-    }
-    publishers.join_all().await;
-
-    let head = bus.head().await.unwrap();
-    assert_eq!(head.event_id, EventId(published));
-    let at = |event_id| Cursor {
-        event_id: EventId(event_id),
-        ..head.clone()
-    };
-    assert_eq!(bus.replay(&at(0), 1).await.unwrap(), Replay::Trimmed);
-    assert_eq!(bus.replay(&at(99), 1).await.unwrap(), Replay::Trimmed);
-    let oldest = bus.replay(&at(100), 20_000).await.unwrap();
-    let Replay::Events(oldest) = oldest else {
-        panic!("no events: {oldest:?}");
-    };
-    assert_eq!(oldest.len() as u64, LocalBus::EVENTS_KEPT);
-    assert_eq!(oldest[0].event.event_id, 101);
 }

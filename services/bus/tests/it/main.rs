@@ -9,3 +9,5 @@ mod contract;
 mod events;
 mod fixture;
 mod local;
+#[cfg(feature = "redis")]
+mod redis;

@@ -1,0 +1,81 @@
+//! How often Redis is tried while it is gone, and how much is said about it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::session::Broken;
+
+/// The first pause; each is twice as long as the one before.
+const SHORTEST: Duration = Duration::from_millis(50);
+/// The longest pause. Half of each pause is random, so that processes do not come all at once.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// A failure that lasts is said again after so many attempts, which is about a minute.
+const SAID_EVERY: u32 = 30;
+
+/// From the loss of a connection to the next one that serves for a while.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    attempts: u32,
+    connected_at: Option<Instant>,
+}
+
+impl Outage {
+    /// Redis serves, it seems.
+    pub(super) fn end(&mut self, now: Instant) {
+        tracing::info!(attempts = self.attempts, "connected to redis");
+        self.connected_at = Some(now);
+    }
+
+    /// Says what is wrong, at first and then from time to time.
+    pub(super) fn begin(&mut self, broken: &Broken, now: Instant) {
+        // Who refuses as soon as it is used is no better than who does not answer.
+        let served = self.connected_at.take();
+        if served.is_some_and(|since| now.duration_since(since) >= LONGEST) {
+            self.attempts = 0;
+        }
+        let cause = broken.source().map(ToString::to_string).unwrap_or_default();
+        if self.attempts.is_multiple_of(SAID_EVERY) {
+            tracing::warn!(error = %broken, cause, "redis does not serve, trying again");
+        }
+    }
+
+    /// How long to wait before the next attempt. `chance`: 0..1.
+    pub(super) fn pause(&mut self, chance: f64) -> Duration {
+        let pause = SHORTEST
+            .saturating_mul(1 << self.attempts.min(10))
+            .min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        pause.mul_f64(0.5 + chance / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_that_breaks_at_once_does_not_shorten_the_pauses() {
+        let now = Instant::now();
+        let mut outage = Outage::default();
+        for _ in 0..5 {
+            outage.pause(1.0);
+        }
+        outage.end(now);
+        outage.begin(&Broken::Closed, now + Duration::from_millis(10));
+        assert_eq!(outage.pause(1.0).as_millis(), 1600);
+        outage.end(now);
+        outage.begin(&Broken::Closed, now + Duration::from_secs(60));
+        assert_eq!(outage.pause(1.0).as_millis(), 50);
+    }
+
+    #[test]
+    fn pauses_double_up_to_two_seconds_and_half_of_each_is_chance() {
+        let mut outage = Outage::default();
+        let pauses: Vec<u128> = (0..8).map(|_| outage.pause(1.0).as_millis()).collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        assert_eq!(outage.pause(0.0).as_millis(), 1000);
+    }
+}
