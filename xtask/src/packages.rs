@@ -88,6 +88,18 @@ pub(crate) const UNPACK: [Package; 1] = [Package {
     debian: "xz-utils",
 }];
 
+/// The back ends that the adapters are tested against.
+pub(crate) const BACKENDS: [Package; 2] = [
+    Package {
+        program: "redis-server",
+        debian: "redis-server",
+    },
+    Package {
+        program: "redis-cli",
+        debian: "redis-tools",
+    },
+];
+
 /// What the fuzz targets are linked with.
 pub(crate) const FUZZ: [Package; 1] = [Package {
     program: "c++",

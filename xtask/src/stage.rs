@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::command::run_counted;
 use crate::count::Count;
 
+mod backends;
 mod browser;
 mod cluster;
 mod fuzz;
@@ -26,7 +27,7 @@ pub(crate) struct Stage {
 }
 
 /// All stages, in the order they run.
-pub(crate) const STAGES: [Stage; 6] = [
+pub(crate) const STAGES: [Stage; 7] = [
     Stage {
         name: "lint",
         about: "formats, lints, docs, dependency rules, licences, wire files",
@@ -40,6 +41,13 @@ pub(crate) const STAGES: [Stage; 6] = [
         budget_min: 8,
         needs_root: false,
         run: unit::run,
+    },
+    Stage {
+        name: "backends",
+        about: "the adapters against real back ends, with faults between them",
+        budget_min: 6,
+        needs_root: false,
+        run: backends::run,
     },
     Stage {
         name: "fuzz",

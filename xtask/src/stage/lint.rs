@@ -14,6 +14,8 @@ use crate::web::{self, npm};
 
 const DENY_VERSION: &str = "0.20.2";
 const BUF_VERSION: &str = "1.75.0";
+/// Adapters that are not compiled into every program.
+const BACK_ENDS: &str = "gryt-bus/redis";
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.program("rustfmt", cargo(&["fmt", "--all", "--check"]));
@@ -50,6 +52,8 @@ fn clippy() -> Command {
         // Those that only their stage runs too.
         "--test",
         "*",
+        "--features",
+        BACK_ENDS,
         "--locked",
         "--",
         "-D",
@@ -59,6 +63,7 @@ fn clippy() -> Command {
 
 fn docs() -> Command {
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    doc.args(["--features", BACK_ENDS]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     doc
 }
