@@ -59,8 +59,8 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
 
 /// The pure crates, and what none of them may reach even through another crate.
 const PURE: [&str; 4] = ["gryt-model", "gryt-rooms", "gryt-chat", "gryt-media"];
-const IMPURE: [&str; 9] = [
-    "tokio", "mio", "axum", "hyper", "tonic", "kube", "redis", "rusqlite", "reqwest",
+const IMPURE: [&str; 10] = [
+    "tokio", "mio", "axum", "hyper", "tonic", "kube", "redis", "rusqlite", "reqwest", "scylla",
 ];
 
 /// Compares the workspace with the rules.

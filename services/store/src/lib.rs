@@ -1,4 +1,5 @@
-//! What a server keeps: its name, members, channels and messages. The port, and SQLite behind it.
+//! What a server keeps: its name, members, channels and messages. The port, and behind it SQLite or,
+//! with the feature `cql`, ScyllaDB.
 //!
 //! A call that returned `Ok` is on disk: it survives `kill -9` and a power cut. Every adapter
 //! passes the contract suite in `tests/it`.
@@ -11,10 +12,16 @@ use gryt_model::{
     Message, MessageId, MessageText, Nonce, ServerId, UserId,
 };
 
+#[cfg(feature = "cql")]
+pub mod cql;
+#[cfg(feature = "cql")]
+mod cql_store;
 mod error;
 pub mod sqlite;
 mod sqlite_store;
 
+#[cfg(feature = "cql")]
+pub use cql_store::CqlStore;
 pub use error::{Cause, Error};
 pub use sqlite_store::SqliteStore;
 

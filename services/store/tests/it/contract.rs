@@ -1,11 +1,12 @@
 //! Which checks every adapter passes. A new adapter adds one line at the end.
 
-/// Makes one test of each check, on a store that `$open` makes for it.
+/// Makes one test of each check, with one more attribute, on a store that `$open` makes for it.
 macro_rules! contract {
-    ($adapter:ident, $open:expr, $($area:ident: [$($check:ident),* $(,)?]),* $(,)?) => {
+    ($adapter:ident, $attribute:tt, $open:expr, $($area:ident: [$($check:ident),* $(,)?]),* $(,)?) => {
         mod $adapter {
             $(mod $area {
                 $(#[tokio::test]
+                #$attribute
                 async fn $check() {
                     let fixture = $open;
                     crate::$area::$check(std::sync::Arc::clone(&fixture.store)).await;
@@ -16,9 +17,10 @@ macro_rules! contract {
 }
 
 macro_rules! store_contract {
-    ($adapter:ident, $open:expr) => {
+    ($adapter:ident, $attribute:tt, $open:expr) => {
         contract!(
             $adapter,
+            $attribute,
             $open,
             members: [
                 first_member_is_owner_and_others_are_not,
@@ -62,4 +64,16 @@ macro_rules! store_contract {
     };
 }
 
-store_contract!(sqlite, crate::fixture::sqlite());
+store_contract!(sqlite, [cfg(test)], crate::fixture::sqlite());
+#[cfg(feature = "cql")]
+store_contract!(
+    cql_with_a_keyspace_per_server,
+    [ignore = "needs Cassandra: cargo xtask test backends"],
+    crate::fixture::cql(crate::cassandra::Home::new()).await
+);
+#[cfg(feature = "cql")]
+store_contract!(
+    cql_with_a_shared_keyspace,
+    [ignore = "needs Cassandra: cargo xtask test backends"],
+    crate::fixture::cql(crate::cassandra::Home::new_shared()).await
+);

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// An adapter under test with whatever it needs to live.
 pub(crate) struct Fixture {
     pub(crate) store: Arc<dyn Store>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 /// The first adapter: a file in a folder that vanishes with the fixture.
@@ -19,7 +19,16 @@ pub(crate) fn sqlite() -> Fixture {
     let store = open(&folder.path().join("gryt.db"));
     Fixture {
         store: Arc::new(store),
-        _folder: folder,
+        _folder: Some(folder),
+    }
+}
+
+/// A server of its own in the database that all tests share.
+#[cfg(feature = "cql")]
+pub(crate) async fn cql(home: crate::cassandra::Home) -> Fixture {
+    Fixture {
+        store: Arc::new(home.ready().await.open().await),
+        _folder: None,
     }
 }
 
