@@ -7,6 +7,9 @@ use anyhow::{Result, bail};
 
 use crate::cache;
 
+pub(crate) mod cassandra;
+pub(crate) mod toxiproxy;
+
 /// A program and the Debian package that brings it.
 pub(crate) struct Package {
     pub(crate) program: &'static str,
@@ -88,8 +91,8 @@ pub(crate) const UNPACK: [Package; 1] = [Package {
     debian: "xz-utils",
 }];
 
-/// The back ends that the adapters are tested against.
-pub(crate) const BACKENDS: [Package; 2] = [
+/// A Redis for the tests.
+pub(crate) const REDIS: [Package; 2] = [
     Package {
         program: "redis-server",
         debian: "redis-server",

@@ -45,7 +45,7 @@ pub(crate) const STAGES: [Stage; 7] = [
     Stage {
         name: "backends",
         about: "the adapters against real back ends, with faults between them",
-        budget_min: 6,
+        budget_min: 12,
         needs_root: false,
         run: backends::run,
     },

@@ -1,22 +1,22 @@
 //! The adapters against real back ends, which the tests start and end themselves, with faults
-//! between them by toxiproxy.
+//! between them by toxiproxy. Apache Cassandra stands in for ScyllaDB, which no package registry
+//! carries.
 
-use std::path::PathBuf;
+use anyhow::Result;
 
-use anyhow::{Result, bail};
-
-use crate::cache;
-use crate::command::{self, cargo, command};
-use crate::packages::{self, is_installed};
+use crate::command::cargo;
+use crate::packages::{self, cassandra, toxiproxy};
 use crate::stage::Steps;
 
-const TOXIPROXY: &str = "github.com/Shopify/toxiproxy/v2/cmd/server";
-const TOXIPROXY_VERSION: &str = "v2.12.0";
-
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
-    packages::ensure(&packages::BACKENDS)?;
-    let toxiproxy = toxiproxy()?;
-    let args = [
+    bus(steps)?;
+    store(steps)
+}
+
+fn bus(steps: &mut Steps) -> Result<()> {
+    packages::ensure(&packages::REDIS)?;
+    let toxiproxy = toxiproxy::ensure()?;
+    let mut bus = cargo(&[
         "test",
         "--package",
         "gryt-bus",
@@ -29,30 +29,31 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         // Each test starts servers of its own: on two cores more would be in each other's way, and
         // timeouts are part of what is tested.
         "--test-threads=2",
-    ];
-    let mut bus = cargo(&args);
+    ]);
     bus.env("GRYT_TOXIPROXY", toxiproxy);
-    steps.tests("bus", bus);
+    steps.tests("bus on Redis", bus);
     Ok(())
 }
 
-/// toxiproxy, built once into the cache: half a minute.
-fn toxiproxy() -> Result<PathBuf> {
-    let folder = cache::dir().join(format!("toxiproxy-{TOXIPROXY_VERSION}"));
-    let binary = folder.join("server");
-    if !binary.is_file() {
-        if !is_installed("go") {
-            bail!(
-                "Go is missing, which builds toxiproxy for the tests: install it from go.dev/dl \
-                 or your system's packages"
-            );
-        }
-        let mut install = command("go", &["install", "-trimpath"]);
-        install
-            .arg(format!("{TOXIPROXY}@{TOXIPROXY_VERSION}"))
-            .env("GOBIN", &folder)
-            .env("CGO_ENABLED", "0");
-        command::run(install)?;
-    }
-    Ok(binary)
+fn store(steps: &mut Steps) -> Result<()> {
+    let cassandra = cassandra::ensure()?;
+    let mut store = cargo(&[
+        "test",
+        "--package",
+        "gryt-store",
+        "--features",
+        "cql",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--include-ignored",
+        // The child of another test.
+        "--skip",
+        "child_writes_until_killed",
+    ]);
+    store
+        .env("GRYT_TEST_CASSANDRA_JARS", cassandra.jars)
+        .env("GRYT_TEST_JAVA_17", cassandra.java);
+    steps.tests("store on Cassandra", store);
+    Ok(())
 }

@@ -1,0 +1,78 @@
+//! Apache Cassandra for the tests that need a CQL database: its jars by Maven, a Java 17 by Debian.
+//! Kept in the cache under the hash of the file that names its version.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::{Package, ensure as ensure_packages};
+use crate::cache;
+use crate::command::{command, run};
+
+const COPY_JARS: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+
+/// What runs it.
+pub(crate) struct Cassandra {
+    /// The folder of its jars.
+    pub(crate) jars: PathBuf,
+    /// A `java` of version 17: it runs on no newer one.
+    pub(crate) java: PathBuf,
+}
+
+/// Makes sure that both are there: 66 MB and half a minute the first time.
+///
+/// # Errors
+/// When a package is missing and can't be installed by us, or Maven can't fetch the jars.
+pub(crate) fn ensure() -> Result<Cassandra> {
+    let java = java();
+    ensure_packages(&[
+        Package {
+            program: "mvn",
+            debian: "maven",
+        },
+        Package {
+            program: java,
+            debian: "openjdk-17-jre-headless",
+        },
+    ])?;
+    Ok(Cassandra {
+        jars: jars()?,
+        java: PathBuf::from(java),
+    })
+}
+
+fn java() -> &'static str {
+    if std::env::consts::ARCH == "aarch64" {
+        "/usr/lib/jvm/java-17-openjdk-arm64/bin/java"
+    } else {
+        "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"
+    }
+}
+
+fn jars() -> Result<PathBuf> {
+    let pom = cache::root().join("tests/backends/src/cassandra/pom.xml");
+    let folder = cache::dir().join(format!("cassandra-{}", &hash(&pom)?[..16]));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let partial = folder.with_extension("part");
+    let mut maven = command("mvn", &["--batch-mode", "--quiet", "--file"]);
+    maven
+        .arg(&pom)
+        .args([COPY_JARS, "-DincludeScope=runtime"])
+        .arg(format!("-DoutputDirectory={}", partial.display()));
+    run(maven)?;
+    fs::rename(&partial, &folder).context("put the jars in their place")?;
+    Ok(folder)
+}
+
+fn hash(file: &Path) -> Result<String> {
+    let text = fs::read(file).with_context(|| format!("read \"{}\"", file.display()))?;
+    let mut hash = String::new();
+    for byte in Sha256::digest(text) {
+        hash.push_str(&format!("{byte:02x}"));
+    }
+    Ok(hash)
+}
