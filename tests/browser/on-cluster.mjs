@@ -9,7 +9,7 @@ import { openChromium } from "./lib/browsers.mjs";
 import { apply, kubectl, makeNamespace, NAMES, secret, trustingHome, waitFor } from "./lib/cluster.mjs";
 import { Person } from "./lib/person.mjs";
 import { toneFile } from "./lib/tone.mjs";
-import { untilHears } from "./lib/wait.mjs";
+import { until, untilHears } from "./lib/wait.mjs";
 
 const TONES = { ada: 480, bob: 810 };
 const ALL = Object.values(TONES);
@@ -47,6 +47,13 @@ async function namespace(name) {
   return made.name;
 }
 
+/** A controller hears of ready pods later than the API server, and answers 503: a person reloads. */
+async function untilServed(somebody, link) {
+  const url = new URL("/.well-known/gryt", link).href;
+  const status = async () => (await somebody.page.goto(url)).status();
+  await until(`${url} is served`, status, (code) => code === 200);
+}
+
 /** From `apply` to the first tone; gives the people and the seconds it took. */
 async function converse(space, yaml) {
   const [ada, bob] = [await person("ada"), await person("bob")];
@@ -54,7 +61,10 @@ async function converse(space, yaml) {
   await apply(space, yaml);
   await waitFor(space, "gs/chat", "condition=Ready");
   const ready = performance.now();
-  await ada.accept(await secret(space, "chat-owner", "link"));
+  const link = await secret(space, "chat-owner", "link");
+  await untilServed(ada, link);
+  const served = performance.now();
+  await ada.accept(link);
   await bob.accept(await ada.invite());
   await ada.joinVoice();
   await bob.joinVoice();
@@ -62,7 +72,8 @@ async function converse(space, yaml) {
   await untilHears(bob, ALL, [TONES.ada]);
   const heard = performance.now();
   const seconds = (from, to) => ((to - from) / 1000).toFixed(1);
-  return { ada, bob, took: `Ready after ${seconds(begun, ready)} s, first audio after ${seconds(begun, heard)} s` };
+  const took = `Ready after ${seconds(begun, ready)} s, served after ${seconds(begun, served)} s, first audio after ${seconds(begun, heard)} s`;
+  return { ada, bob, took };
 }
 
 /** The address that the SFU's candidate names, as Chromium sees it. */
