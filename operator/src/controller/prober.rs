@@ -28,8 +28,9 @@ const FAILED_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(500);
 /// Probes at a time; the others are late, which delays a condition and nothing else.
 const MAX_PROBES: usize = 64;
-/// How old an answer may be before a server's turn in a rollout.
-const FRESH: Duration = Duration::from_secs(5);
+/// How old an answer may be before a server's turn in a rollout: a call that begins later is one that
+/// began during the rollout.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long a server's turn waits for a new answer.
 const FRESH_WITHIN: Duration = Duration::from_millis(1500);
 
