@@ -60,7 +60,7 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
         signaling,
         router,
         keys,
-    } = local.start(media, registry);
+    } = local.start(vec![("this process".to_owned(), media)], registry);
     let router = Router::new().merge(router).merge(signaling.probes_router());
     let media = Arc::clone(&sfu);
     let site = Site {

@@ -101,6 +101,11 @@ random_id!(
     NodeId,
     "node id"
 );
+random_id!(
+    /// Names one signaling process, as nodes know it.
+    WatcherId,
+    "watcher id"
+);
 
 /// Names a person at their issuer: the token's `iss` and `sub` (RFC 7519 section 4.1).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,6 +164,14 @@ impl fmt::Display for ParticipantId {
 /// Orders the owners of a room: a higher one fences the lower ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The lowest that fences this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// Orders the messages of a channel: a hybrid logical clock, milliseconds since 1970 in the upper
 /// 48 bits and a counter in the lower 16.

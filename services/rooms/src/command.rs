@@ -1,8 +1,10 @@
 //! What happens to rooms.
 
-use std::time::Instant;
+use std::collections::BTreeSet;
 
-use gryt_model::{AudibleLimit, MemberId, NodeId, ParticipantId, RoomId, SessionId};
+use gryt_model::{
+    AudibleLimit, Epoch, MemberId, NodeId, ParticipantId, RoomId, SessionId, WatcherId,
+};
 
 use crate::room::{Capabilities, Holder, VoiceState};
 
@@ -43,6 +45,10 @@ pub struct TakenSeat {
     pub capabilities: Capabilities,
     /// The room's.
     pub audible_limit: AudibleLimit,
+    /// Ascending over all seats of the node.
+    pub number: u64,
+    /// The room's.
+    pub epoch: Epoch,
 }
 
 /// Something that happened, for [`crate::Rooms::handle`].
@@ -98,28 +104,94 @@ pub enum Command {
     },
     /// The node gave the seat that [`crate::Effect::Seat`] ordered.
     SeatTaken {
+        /// Who says so.
+        node: NodeId,
         /// Which.
         seat: Seated,
+        /// Ascending over all seats of the node.
+        number: u64,
     },
     /// The node refused the seat, or did not answer.
     SeatRefused {
+        /// Who says so.
+        node: NodeId,
         /// Which.
         seat: Seated,
+    },
+    /// The node refused the seat, because another process gave its id to somebody else. It is
+    /// ordered again with another one, unless it was given up meanwhile.
+    IdTaken {
+        /// Who says so.
+        node: NodeId,
+        /// Which.
+        seat: Seated,
+    },
+    /// The node refused what [`crate::Effect::SetHolder`] ordered: yet another session was faster.
+    HolderRefused {
+        /// Who says so.
+        node: NodeId,
+        /// Which.
+        seat: Seated,
+    },
+    /// The node did not answer what [`crate::Effect::SetHolder`] or
+    /// [`crate::Effect::SetCapabilities`] ordered.
+    Unanswered {
+        /// Who says nothing.
+        node: NodeId,
+        /// Which.
+        seat: Seated,
+    },
+    /// Somebody sits on a node, or is held or permitted differently.
+    SeatSeen {
+        /// Where.
+        node: NodeId,
+        /// Who.
+        taken: TakenSeat,
+    },
+    /// Somebody's place on a node was given up on command.
+    SeatLeft {
+        /// Who says so.
+        node: NodeId,
+        /// Which.
+        seat: Seated,
+        /// The seat's.
+        number: u64,
+    },
+    /// A signaling process watches a node.
+    WatcherCame {
+        /// Which node.
+        node: NodeId,
+        /// Which process.
+        watcher: WatcherId,
+    },
+    /// A signaling process stopped to watch a node: nobody serves its sessions, as it seems.
+    WatcherGone {
+        /// Which node.
+        node: NodeId,
+        /// Which process.
+        watcher: WatcherId,
     },
     /// The node gave the place up by itself.
     MediaLost {
+        /// Who says so.
+        node: NodeId,
         /// Which.
         seat: Seated,
+        /// The seat's.
+        number: u64,
     },
-    /// A node was heard: who sits on it. After the first snapshot of a node the calls on it go on,
-    /// and its sessions are waited for until [`crate::FOUND_GRACE`].
+    /// A node was heard: who sits on it. Sessions of processes that do not watch it are waited for
+    /// until [`crate::FOUND_GRACE`].
     NodeSnapshot {
         /// Which.
         node: NodeId,
         /// Everyone who sits there.
         taken: Vec<TakenSeat>,
-        /// When the list was asked for: whoever was seated later may be missing in it.
-        asked_at: Instant,
+        /// The processes that watch it.
+        watchers: BTreeSet<WatcherId>,
+        /// How many seats the node had given when it made the list: those that it gave later may
+        /// be missing.
+        seats_given: u64,
     },
     /// A node takes no new rooms, until its next snapshot says otherwise by not being followed by
     /// this. Rooms that are there stay and take participants.
@@ -127,8 +199,15 @@ pub enum Command {
         /// Which.
         node: NodeId,
     },
-    /// A node is not heard any more. Its rooms live on for [`crate::NODE_GRACE`].
+    /// A node is not heard any more. Its rooms live on for [`crate::NODE_GRACE`], or until somebody
+    /// joins them after [`crate::SHORT_SILENCE`] while another node is heard.
     NodeSilent {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node's process has ended: nothing, or another life, is at its address. One that drained is
+    /// only silent, for its successor may be there already.
+    NodeGone {
         /// Which.
         node: NodeId,
     },

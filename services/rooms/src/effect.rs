@@ -1,6 +1,6 @@
 //! What the shell must do about it.
 
-use gryt_model::{AudibleLimit, Epoch, NodeId, ParticipantId, RoomId, SessionId};
+use gryt_model::{AudibleLimit, Epoch, MemberId, NodeId, ParticipantId, RoomId, SessionId};
 
 use crate::command::Seated;
 use crate::room::{Capabilities, Holder, Participant};
@@ -18,7 +18,7 @@ pub struct SeatOrder {
     pub participant: ParticipantId,
 }
 
-/// What the shell must now do. Calls to one room's node keep their order.
+/// What the shell must now do. Calls to a room's node keep their order while the room is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Call the node for a seat, tell the outcome by `SeatTaken` or `SeatRefused`, and hand the
@@ -34,11 +34,19 @@ pub enum Effect {
         audible_limit: AudibleLimit,
     },
     /// Call the node to give the seat up.
-    Unseat(SeatOrder),
+    Unseat {
+        /// Which.
+        order: SeatOrder,
+        /// Whose it is as this process knows it: the node keeps it if it has gone to another
+        /// session meanwhile. `None` if nobody knows.
+        held_by: Option<SessionId>,
+    },
     /// Call the node to change what a participant may do.
     SetCapabilities {
         /// Which.
         order: SeatOrder,
+        /// Whose: the node changes nothing if somebody else has the id.
+        member: MemberId,
         /// From now on.
         capabilities: Capabilities,
     },
@@ -46,6 +54,8 @@ pub enum Effect {
     SetHolder {
         /// Which.
         order: SeatOrder,
+        /// Until now, as the node should know it.
+        from: SessionId,
         /// From now on.
         holder: Holder,
     },

@@ -12,4 +12,4 @@ mod rooms;
 pub use command::{Command, Join, Seated, TakenSeat};
 pub use effect::{Effect, End, Refusal, SeatOrder};
 pub use room::{Capabilities, Holder, Participant, VoiceState};
-pub use rooms::{FOUND_GRACE, GRACE, NODE_GRACE, Rooms, Start};
+pub use rooms::{FOUND_GRACE, GRACE, NODE_GRACE, Rooms, SHORT_SILENCE, Start};

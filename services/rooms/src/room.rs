@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use gryt_model::{AudibleLimit, MemberId, NodeId, ParticipantId, SessionId};
+use gryt_model::{AudibleLimit, Epoch, MemberId, NodeId, ParticipantId, SessionId, WatcherId};
+
+use crate::command::TakenSeat;
 
 /// What the others see of a participant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Holder {
     pub member: MemberId,
     /// The session that holds the place.
     pub session: SessionId,
+    /// The process that serves the session.
+    pub watcher: WatcherId,
     /// What the others see.
     pub voice: VoiceState,
 }
@@ -49,6 +53,17 @@ pub struct Participant {
     pub(crate) seat: Seat,
     /// Until when a resumed session finds the place kept.
     pub(crate) kept_until: Option<Instant>,
+    /// The node was asked for the place and has not said yet whose it is.
+    pub(crate) asked: Option<Asked>,
+}
+
+/// A place that was ordered, or is to come over from another session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The session that the node should know as its holder until then; `None` for an order.
+    pub(crate) from: Option<SessionId>,
+    /// What the node said of it meanwhile: it may be another process's.
+    pub(crate) seen: Option<TakenSeat>,
 }
 
 /// How far a node is with a seat.
@@ -58,8 +73,8 @@ pub(crate) enum Seat {
     Ordered,
     /// Taken, and everyone was told.
     Taken {
-        /// When.
-        at: Instant,
+        /// Ascending over all seats of the node.
+        number: u64,
     },
 }
 
@@ -67,6 +82,8 @@ pub(crate) enum Seat {
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) node: NodeId,
+    /// The ownership that its node was commanded with.
+    pub(crate) epoch: Epoch,
     pub(crate) audible_limit: AudibleLimit,
     pub(crate) participants: BTreeMap<ParticipantId, Participant>,
 }

@@ -5,7 +5,7 @@ use gryt_model::{AudibleLimit, Epoch, ParticipantId, RoomId};
 use gryt_proto::sfu::v1;
 use gryt_proto::sfu::v1::watch_response::Event as WatchEvent;
 
-use crate::inbox::Command;
+use crate::inbox::{Command, HolderChange};
 
 /// A call that was read whole.
 #[derive(Debug)]
@@ -21,7 +21,13 @@ pub(crate) fn refused(refusal: v1::Refusal, message: impl Into<String>) -> v1::R
     v1::Refused {
         refusal: refusal.into(),
         message: message.into(),
+        highest_epoch: 0,
     }
+}
+
+/// Another session holds the place.
+pub(crate) fn taken() -> v1::Refused {
+    refused(v1::Refusal::Taken, "the place is another session's")
 }
 
 fn malformed(message: impl Into<String>) -> v1::Refused {
@@ -34,16 +40,13 @@ struct Context {
     epoch: Epoch,
 }
 
-const MAX_REQUEST_ID_BYTES: usize = 64;
-
 fn context(wire: Option<v1::CallContext>) -> Result<Context, v1::Refused> {
     let v1::CallContext {
         request_id,
         room,
         epoch,
     } = wire.ok_or_else(|| malformed("the context is missing"))?;
-    let named = (1..=MAX_REQUEST_ID_BYTES).contains(&request_id.len());
-    if !named || !request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !is_name(&request_id) {
         return Err(malformed(
             "the request id is not 1 to 64 visible ASCII characters",
         ));
@@ -99,18 +102,35 @@ fn audible_limit(wire: u32) -> Result<AudibleLimit, v1::Refused> {
     AudibleLimit::new(wire).ok_or_else(|| malformed("the audible limit is not 1 to 32"))
 }
 
-const MAX_HOLDER_ID_BYTES: usize = 64;
+const MAX_NAME_BYTES: usize = 64;
+
+fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Checks the name of a process that watches.
+pub(crate) fn watcher(name: &str) -> Result<(), &'static str> {
+    let error = "the watcher's name is not 1 to 64 visible ASCII characters";
+    is_name(name).then_some(()).ok_or(error)
+}
 
 fn holder(holder: v1::Holder) -> Result<v1::Holder, v1::Refused> {
-    let fits = |id: &str| {
-        (1..=MAX_HOLDER_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
-    };
-    if !fits(&holder.member_id) || !fits(&holder.session_id) {
-        return Err(malformed(
-            "the holder's ids are not 1 to 64 visible ASCII characters",
-        ));
+    let v1::Holder {
+        member_id,
+        session_id,
+        watcher,
+        ..
+    } = &holder;
+    if [member_id, session_id, watcher]
+        .into_iter()
+        .all(|name| is_name(name))
+    {
+        Ok(holder)
+    } else {
+        Err(malformed(
+            "the holder's names are not 1 to 64 visible ASCII characters",
+        ))
     }
-    Ok(holder)
 }
 
 pub(crate) fn seat(wire: v1::SeatRequest) -> Result<Call, v1::Refused> {
@@ -147,6 +167,7 @@ pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call,
         request_id,
         command: Command::SetCapabilities {
             place,
+            member: wire.member_id,
             capabilities,
         },
     })
@@ -155,10 +176,14 @@ pub(crate) fn set_capabilities(wire: v1::SetCapabilitiesRequest) -> Result<Call,
 pub(crate) fn set_holder(wire: v1::SetHolderRequest) -> Result<Call, v1::Refused> {
     let (request_id, place) = place(wire.context, wire.participant_id)?;
     let missing = || malformed("the holder is missing");
-    let holder = holder(wire.holder.ok_or_else(missing)?)?;
+    let to = holder(wire.holder.ok_or_else(missing)?)?;
+    let from = wire.from_session_id;
     Ok(Call {
         request_id,
-        command: Command::SetHolder { place, holder },
+        command: Command::SetHolder {
+            place,
+            change: HolderChange { from, to },
+        },
     })
 }
 
@@ -183,21 +208,31 @@ pub(crate) fn leave(wire: v1::LeaveRequest) -> Result<Call, v1::Refused> {
     let (request_id, place) = place(wire.context, wire.participant_id)?;
     Ok(Call {
         request_id,
-        command: Command::Leave(place),
+        command: Command::Leave {
+            place,
+            held_by: wire.session_id,
+        },
     })
 }
 
 /// The wire form of a refusal by the node.
 pub(crate) fn refusal(refusal: &Refusal) -> v1::Refused {
+    let mut highest_epoch = 0;
     let code = match refusal {
-        Refusal::StaleEpoch { .. } => v1::Refusal::StaleEpoch,
+        Refusal::StaleEpoch { highest } => {
+            highest_epoch = highest.0;
+            v1::Refusal::StaleEpoch
+        }
         Refusal::UnknownRoom => v1::Refusal::UnknownRoom,
         Refusal::UnknownParticipant => v1::Refusal::UnknownParticipant,
         Refusal::Full { .. } => v1::Refusal::Full,
         Refusal::BadAnswer { .. } => v1::Refusal::BadAnswer,
         Refusal::StaleOffer { .. } => v1::Refusal::StaleOffer,
     };
-    refused(code, refusal.to_string())
+    v1::Refused {
+        highest_epoch,
+        ..refused(code, refusal.to_string())
+    }
 }
 
 /// The wire form of an offer.
@@ -230,8 +265,8 @@ pub(crate) fn room(room: &RoomId) -> v1::Room {
     }
 }
 
-/// The wire form of an event.
-pub(crate) fn event(event: Event) -> WatchEvent {
+/// The wire form of an event, with the number of the seat that it is about.
+pub(crate) fn event(event: Event, number: u64) -> WatchEvent {
     let Event {
         room: id,
         participant,
@@ -255,6 +290,7 @@ pub(crate) fn event(event: Event) -> WatchEvent {
                 room,
                 participant_id,
                 cause: cause.into(),
+                number,
             })
         }
         EventKind::SpeakingChanged { speaking } => {

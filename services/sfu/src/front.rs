@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gryt_model::{Epoch, RoomId};
 use gryt_proto::sfu::v1;
 use gryt_proto::sfu::v1::sfu_service_server::SfuService;
 use tokio::sync::oneshot;
@@ -15,7 +14,7 @@ use tonic::{Request, Response, Status};
 use crate::convert::{self, Call};
 use crate::inbox::{Command, Inbox, NotTaken, Order, Outcome};
 use crate::outcomes::Outcomes;
-use crate::roster::{NoClaim, Roster, WatchItem};
+use crate::roster::{Claim, NoClaim, Roster, WatchItem};
 
 /// `gryt.sfu.v1.SfuService` of one node.
 #[derive(Debug)]
@@ -74,11 +73,14 @@ impl Front {
 
 impl Node {
     async fn carry_out(&self, command: Command) -> Result<Outcome, Status> {
-        let (room, epoch) = command.room();
+        let (room, _) = command.room();
         let room = room.clone();
         let claims = matches!(command, Command::Seat(..));
-        let worker = if claims {
-            match self.claim(&room, epoch) {
+        let worker = if let Command::Seat(seat, holder) = &command {
+            match self.claim(&Claim {
+                place: &seat.place,
+                session: holder.as_ref().map(|holder| &holder.session_id),
+            }) {
                 Ok(worker) => worker,
                 Err(refused) => return Ok(Outcome::Refused(refused)),
             }
@@ -96,17 +98,16 @@ impl Node {
         outcome
     }
 
-    fn claim(&self, room: &RoomId, epoch: Epoch) -> Result<usize, v1::Refused> {
+    fn claim(&self, claim: &Claim<'_>) -> Result<usize, v1::Refused> {
         let draining = || convert::refused(v1::Refusal::Draining, "the node is going away");
         if self.stopping.load(Ordering::Relaxed) {
             return Err(draining());
         }
-        self.roster
-            .claim(room, epoch)
-            .map_err(|no_claim| match no_claim {
-                NoClaim::Draining => draining(),
-                NoClaim::Stale(refusal) => convert::refusal(&refusal),
-            })
+        self.roster.claim(claim).map_err(|no_claim| match no_claim {
+            NoClaim::Draining => draining(),
+            NoClaim::Taken => convert::taken(),
+            NoClaim::Stale(refusal) => convert::refusal(&refusal),
+        })
     }
 
     async fn order(&self, worker: usize, command: Command) -> Result<Outcome, Status> {
@@ -137,7 +138,7 @@ macro_rules! done {
         let outcome = match $result? {
             Outcome::Done => v1::$outcome::Outcome::Done(v1::Done {}),
             Outcome::Refused(refused) => v1::$outcome::Outcome::Refused(refused),
-            Outcome::Offer(_) => v1::$outcome::Outcome::Refused(another_kind()),
+            Outcome::Seated(..) => v1::$outcome::Outcome::Refused(another_kind()),
         };
         Ok(Response::new(v1::$response {
             outcome: Some(outcome),
@@ -151,13 +152,15 @@ impl SfuService for Front {
         &self,
         request: Request<v1::SeatRequest>,
     ) -> Result<Response<v1::SeatResponse>, Status> {
-        let outcome = match self.answer_to(convert::seat(request.into_inner())).await? {
-            Outcome::Offer(offer) => v1::seat_response::Outcome::Offer(offer),
-            Outcome::Refused(refused) => v1::seat_response::Outcome::Refused(refused),
-            Outcome::Done => v1::seat_response::Outcome::Refused(another_kind()),
+        let refused = v1::seat_response::Outcome::Refused;
+        let (outcome, number) = match self.answer_to(convert::seat(request.into_inner())).await? {
+            Outcome::Seated(offer, number) => (v1::seat_response::Outcome::Offer(offer), number),
+            Outcome::Refused(reason) => (refused(reason), 0),
+            Outcome::Done => (refused(another_kind()), 0),
         };
         Ok(Response::new(v1::SeatResponse {
             outcome: Some(outcome),
+            number,
         }))
     }
 
@@ -219,9 +222,16 @@ impl SfuService for Front {
         &self,
         request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let watcher = request.into_inner().watcher;
-        tracing::info!(watcher = %watcher.escape_debug(), "watch opened");
-        let stream = ReceiverStream::new(self.node.roster.watch());
+        let name = request.into_inner().watcher;
+        convert::watcher(&name).map_err(Status::invalid_argument)?;
+        tracing::info!(watcher = name, "watch opened");
+        let (stream, left) = self.node.roster.watch(&name);
+        let roster = Arc::clone(&self.node.roster);
+        tokio::spawn(async move {
+            left.await;
+            roster.sweep_watches();
+        });
+        let stream = ReceiverStream::new(stream);
         Ok(Response::new(Box::pin(stream)))
     }
 }

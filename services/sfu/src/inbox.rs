@@ -21,18 +21,32 @@ pub(crate) enum Command {
     },
     SetCapabilities {
         place: Place,
+        /// Empty for whoever has the place.
+        member: String,
         capabilities: Capabilities,
     },
     SetHolder {
         place: Place,
-        holder: v1::Holder,
+        change: HolderChange,
     },
     SetAudibleLimit {
         room: RoomId,
         epoch: Epoch,
         audible_limit: AudibleLimit,
     },
-    Leave(Place),
+    Leave {
+        place: Place,
+        /// Empty for whoever has the place.
+        held_by: String,
+    },
+}
+
+/// A place goes from one session to another, or is seen differently.
+#[derive(Debug, Clone)]
+pub(crate) struct HolderChange {
+    /// The session that is taken for the holder.
+    pub(crate) from: String,
+    pub(crate) to: v1::Holder,
 }
 
 impl Command {
@@ -43,7 +57,7 @@ impl Command {
             Self::Answer { place, .. }
             | Self::SetCapabilities { place, .. }
             | Self::SetHolder { place, .. }
-            | Self::Leave(place) => (&place.room, place.epoch),
+            | Self::Leave { place, .. } => (&place.room, place.epoch),
             Self::SetAudibleLimit { room, epoch, .. } => (room, *epoch),
         }
     }
@@ -52,7 +66,8 @@ impl Command {
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
-    Offer(v1::Offer),
+    /// The first offer, and the seat's number.
+    Seated(v1::Offer, u64),
     Done,
     Refused(v1::Refused),
 }

@@ -240,7 +240,7 @@ mod tests {
         workers[1].unsent();
         workers[1].record_receive_queue_drops(7);
         let mut registry = Registry::default();
-        let roster = Arc::new(Roster::new(2));
+        let roster = Arc::new(Roster::new(gryt_model::NodeId::from_random([0; 16]), 2));
         roster.drain();
         let places = 1_000;
         registry.register_collector(Box::new(Figures {

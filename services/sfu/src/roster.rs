@@ -4,22 +4,23 @@
 //! operator asks how many there are, never for a packet of media. A worker writes to it in the order in which its node acted, so a watcher's
 //! snapshot and the events after it always fit together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gryt_media::{Capabilities, Event, EventKind, Place, Refusal, Seat};
-use gryt_model::{AudibleLimit, Epoch, ParticipantId, RoomId};
+use gryt_model::{AudibleLimit, Epoch, NodeId, ParticipantId, RoomId};
 use gryt_proto::sfu::v1;
 use gryt_runtime::occupancy::Occupancy;
 
 use crate::convert;
+use crate::inbox::HolderChange;
 
 mod epochs;
 mod watcher;
 
 use epochs::Epochs;
 pub(crate) use watcher::WatchItem;
-use watcher::Watcher;
+use watcher::{Ended, Watcher};
 
 /// See the module's words.
 #[derive(Debug)]
@@ -32,7 +33,10 @@ struct State {
     rooms: BTreeMap<RoomId, Residence>,
     epochs: Epochs,
     worker_count: usize,
+    node: NodeId,
     watchers: Vec<Watcher>,
+    /// The number of the latest seat.
+    seats_given: u64,
     draining: bool,
     /// Whether there is no room.
     vacant: tokio::sync::watch::Sender<bool>,
@@ -56,6 +60,8 @@ struct Residence {
 
 #[derive(Debug)]
 struct Presence {
+    /// Ascending over all seats of the node.
+    number: u64,
     connected: bool,
     speaking: bool,
     holder: Option<v1::Holder>,
@@ -97,16 +103,37 @@ pub(crate) enum NoClaim {
     Draining,
     /// The room was owned at a higher epoch when it was here last.
     Stale(Refusal),
+    /// Another session holds the place.
+    Taken,
+}
+
+/// Why a place did not go to another session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotHeld {
+    /// There is no such place, or the caller may not command it.
+    Refused(Refusal),
+    /// It went to yet another session meanwhile.
+    Taken,
+}
+
+/// Who wants a seat.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    pub(crate) place: &'a Place,
+    /// Of the holder, if the caller named one.
+    pub(crate) session: Option<&'a String>,
 }
 
 impl Roster {
-    pub(crate) fn new(worker_count: usize) -> Self {
+    pub(crate) fn new(node: NodeId, worker_count: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 rooms: BTreeMap::new(),
                 epochs: Epochs::default(),
                 worker_count,
+                node,
                 watchers: Vec::new(),
+                seats_given: 0,
                 draining: false,
                 vacant: tokio::sync::watch::Sender::new(true),
                 failed_handshakes: 0,
@@ -121,7 +148,17 @@ impl Roster {
     ///
     /// # Errors
     /// [`NoClaim`]; there is nothing to settle then.
-    pub(crate) fn claim(&self, room: &RoomId, epoch: Epoch) -> Result<usize, NoClaim> {
+    pub(crate) fn claim(&self, claim: &Claim<'_>) -> Result<usize, NoClaim> {
+        let &Claim {
+            place:
+                Place {
+                    room,
+                    epoch,
+                    participant,
+                },
+            session,
+        } = claim;
+        let (epoch, participant) = (*epoch, *participant);
         let mut state = self.state();
         let state = &mut *state;
         let here = state.rooms.get_mut(room);
@@ -135,6 +172,11 @@ impl Roster {
             return Err(NoClaim::Stale(Refusal::StaleEpoch { highest }));
         }
         if let Some(residence) = here {
+            let there = residence.seated.get(&participant);
+            let holder = there.and_then(|presence| presence.holder.as_ref());
+            if holder.is_some_and(|holder| session != Some(&holder.session_id)) {
+                return Err(NoClaim::Taken);
+            }
             residence.claims += 1;
             return Ok(residence.worker);
         }
@@ -179,15 +221,20 @@ impl Roster {
             .map(|residence| residence.worker)
     }
 
-    /// A worker gave a place, or gave it anew. The claim for it is not settled yet.
-    pub(crate) fn seated(&self, seat: &Seat, holder: Option<v1::Holder>) {
+    /// A worker gave a place, or gave it anew. The claim for it is not settled yet. Returns the
+    /// seat's number.
+    pub(crate) fn seated(&self, seat: &Seat, holder: Option<v1::Holder>) -> u64 {
         let Seat {
             place,
             capabilities,
             audible_limit,
         } = seat;
-        if let Some(residence) = self.state().rooms.get_mut(&place.room) {
+        let mut state = self.state();
+        state.seats_given += 1;
+        let number = state.seats_given;
+        if let Some(residence) = state.rooms.get_mut(&place.room) {
             let presence = Presence {
+                number,
                 connected: false,
                 speaking: false,
                 holder,
@@ -195,32 +242,63 @@ impl Roster {
                 unanswered: None,
             };
             residence.audible_limit = *audible_limit;
+            // Before it is told: who hears of the seat knows who owns the room.
+            residence.epoch = residence.epoch.max(place.epoch);
             residence.seated.insert(place.participant, presence);
         }
+        state.tell_seated(place);
+        number
     }
 
     /// Another session holds a place, or others see it differently.
     ///
     /// # Errors
-    /// [`Refusal::StaleEpoch`], [`Refusal::UnknownRoom`], [`Refusal::UnknownParticipant`].
-    pub(crate) fn hold(&self, place: &Place, holder: v1::Holder) -> Result<(), Refusal> {
+    /// [`NotHeld`]
+    pub(crate) fn hold(&self, place: &Place, change: HolderChange) -> Result<(), NotHeld> {
+        let HolderChange { from, to } = change;
         let mut state = self.state();
         let residence = state.rooms.get_mut(&place.room);
-        let residence = residence.ok_or(Refusal::UnknownRoom)?;
+        let residence = residence.ok_or(NotHeld::Refused(Refusal::UnknownRoom))?;
         let highest = residence.epoch;
         if place.epoch < highest {
-            return Err(Refusal::StaleEpoch { highest });
+            return Err(NotHeld::Refused(Refusal::StaleEpoch { highest }));
         }
         let presence = residence.seated.get_mut(&place.participant);
-        presence.ok_or(Refusal::UnknownParticipant)?.holder = Some(holder);
+        let presence = presence.ok_or(NotHeld::Refused(Refusal::UnknownParticipant))?;
+        let known = presence.holder.as_ref().map(|holder| &holder.session_id);
+        if known.is_some_and(|session| *session != from && *session != to.session_id) {
+            return Err(NotHeld::Taken);
+        }
+        presence.holder = Some(to);
+        let offer = presence.unanswered.clone();
+        state.tell_seated(place);
+        // The process that serves the new session may not have heard it.
+        if offer.is_some() {
+            let room = Some(convert::room(&place.room));
+            state.publish(&v1::watch_response::Event::OfferReady(v1::OfferReady {
+                room,
+                offer,
+            }));
+        }
         Ok(())
+    }
+
+    /// Whether the place's holder is such a one, as far as anybody said who it is.
+    pub(crate) fn may_be_held(&self, place: &Place, of: impl FnOnce(&v1::Holder) -> bool) -> bool {
+        let mut state = self.state();
+        let presence = state.presence(&place.room, place.participant);
+        presence
+            .and_then(|presence| presence.holder.as_ref())
+            .is_none_or(of)
     }
 
     /// A worker let a participant do more or less.
     pub(crate) fn permitted(&self, place: &Place, capabilities: Capabilities) {
-        if let Some(presence) = self.state().presence(&place.room, place.participant) {
+        let mut state = self.state();
+        if let Some(presence) = state.presence(&place.room, place.participant) {
             presence.capabilities = capabilities;
         }
+        state.tell_seated(place);
     }
 
     /// A worker changed how many are heard at once.
@@ -242,13 +320,24 @@ impl Roster {
 
     /// A worker took a place back on command.
     pub(crate) fn left(&self, room: &RoomId, participant: ParticipantId) {
-        self.state().remove(room, participant);
+        let mut state = self.state();
+        if let Some(presence) = state.remove(room, participant) {
+            let left = v1::ParticipantLeft {
+                room: Some(convert::room(room)),
+                participant_id: participant.get(),
+                number: presence.number,
+            };
+            state.publish(&v1::watch_response::Event::Left(left));
+        }
     }
 
     /// A worker's node told something by itself.
     pub(crate) fn happened(&self, event: Event) {
         let mut state = self.state();
         let (room, participant) = (&event.room, event.participant);
+        let number = state
+            .presence(room, participant)
+            .map_or(0, |presence| presence.number);
         match &event.kind {
             EventKind::Connected => {
                 if let Some(presence) = state.presence(room, participant) {
@@ -273,23 +362,49 @@ impl Roster {
                 }
             }
         }
-        state.publish(&convert::event(event));
+        state.publish(&convert::event(event, number));
     }
 
-    /// Opens a watch, which begins with a snapshot and the offers that wait for an answer.
-    pub(crate) fn watch(&self) -> tokio::sync::mpsc::Receiver<WatchItem> {
+    /// Opens a watch, which begins with a snapshot and the offers that wait for an answer. Call
+    /// [`Self::watch_ended`] once the future is over: nobody reads it any more.
+    pub(crate) fn watch(
+        &self,
+        name: &str,
+    ) -> (
+        tokio::sync::mpsc::Receiver<WatchItem>,
+        impl Future<Output = ()> + Send + use<>,
+    ) {
         let mut state = self.state();
-        let (mut watcher, stream) = Watcher::new();
-        let snapshot = v1::watch_response::Event::Snapshot(state.snapshot());
+        let known = state
+            .watchers
+            .iter()
+            .find(|watcher| **watcher.name() == *name);
+        let is_first = known.is_none();
+        let (mut watcher, stream) = Watcher::new(name.into());
+        let left = watcher.left();
+        let snapshot = v1::watch_response::Event::Snapshot(state.snapshot(name));
         if state.closed {
             watcher.end(tonic::Status::unavailable("the node is going away"));
         } else if watcher.send(&snapshot).is_ok() {
             let offers = state.unanswered();
             let fits = offers.iter().all(|offer| watcher.send(offer).is_ok());
             debug_assert!(fits, "invariant: the queue takes more than these");
+            if is_first {
+                state.publish(&watcher_changed(name, true));
+            }
             state.watchers.push(watcher);
         }
-        stream
+        (stream, left)
+    }
+
+    /// Forgets watches that nobody reads, and tells the others of processes that are gone.
+    pub(crate) fn sweep_watches(&self) {
+        let mut state = self.state();
+        let (read, left) = std::mem::take(&mut state.watchers)
+            .into_iter()
+            .partition(Watcher::is_read);
+        state.watchers = read;
+        state.tell_gone(&left);
     }
 
     /// From here on only rooms that are here get seats, and every watcher is told.
@@ -372,23 +487,19 @@ impl State {
         }
     }
 
-    fn snapshot(&self) -> v1::Snapshot {
+    fn snapshot(&self, watcher: &str) -> v1::Snapshot {
         let seated = self.rooms.iter().flat_map(|(room, residence)| {
-            residence
-                .seated
-                .iter()
-                .map(|(participant, presence)| v1::Seated {
-                    room: Some(convert::room(room)),
-                    participant_id: participant.get(),
-                    speaking: presence.speaking,
-                    holder: presence.holder.clone(),
-                    capabilities: Some(convert::wire_capabilities(presence.capabilities)),
-                    audible_limit: residence.audible_limit.get().into(),
-                })
+            let seats = residence.seated.iter();
+            seats.map(|(participant, presence)| residence.wire(room, *participant, presence))
         });
+        let others = self.watchers.iter().map(|watcher| &**watcher.name());
+        let watchers: BTreeSet<_> = others.chain([watcher]).collect();
         v1::Snapshot {
             seated: seated.collect(),
             draining: self.draining,
+            node_id: self.node.to_string(),
+            watchers: watchers.into_iter().map(str::to_owned).collect(),
+            seats_given: self.seats_given,
         }
     }
 
@@ -406,10 +517,58 @@ impl State {
     }
 
     fn publish(&mut self, event: &v1::watch_response::Event) {
-        let before = self.watchers.len();
-        self.watchers
-            .retain_mut(|watcher| watcher.send(event).is_ok());
-        self.ended_watches += (before - self.watchers.len()) as u64;
+        let mut left = Vec::new();
+        for mut watcher in std::mem::take(&mut self.watchers) {
+            match watcher.send(event) {
+                Ok(()) => self.watchers.push(watcher),
+                Err(Ended) => left.push(watcher),
+            }
+        }
+        self.ended_watches += left.len() as u64;
+        self.tell_gone(&left);
+    }
+
+    /// Tells of a place, if it is taken.
+    fn tell_seated(&mut self, place: &Place) {
+        let told = self.rooms.get(&place.room).and_then(|residence| {
+            let presence = residence.seated.get(&place.participant)?;
+            Some(residence.wire(&place.room, place.participant, presence))
+        });
+        if let Some(told) = told {
+            self.publish(&v1::watch_response::Event::Seated(told));
+        }
+    }
+
+    /// Tells of processes whose last watch has ended.
+    fn tell_gone(&mut self, left: &[Watcher]) {
+        for gone in left {
+            let name = gone.name();
+            if !self.watchers.iter().any(|watcher| watcher.name() == name) {
+                self.publish(&watcher_changed(name, false));
+            }
+        }
+    }
+}
+
+fn watcher_changed(name: &str, watches: bool) -> v1::watch_response::Event {
+    v1::watch_response::Event::WatcherChanged(v1::WatcherChanged {
+        watcher: name.to_owned(),
+        watches,
+    })
+}
+
+impl Residence {
+    fn wire(&self, room: &RoomId, participant: ParticipantId, presence: &Presence) -> v1::Seated {
+        v1::Seated {
+            room: Some(convert::room(room)),
+            participant_id: participant.get(),
+            speaking: presence.speaking,
+            holder: presence.holder.clone(),
+            capabilities: Some(convert::wire_capabilities(presence.capabilities)),
+            audible_limit: self.audible_limit.get().into(),
+            number: presence.number,
+            epoch: self.epoch.0,
+        }
     }
 }
 

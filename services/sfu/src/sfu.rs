@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use gryt_media::{Certificate, Node, NodeConfig};
+use gryt_model::NodeId;
 use gryt_proto::sfu::v1::sfu_service_server::SfuServiceServer;
 use gryt_runtime::occupancy::OccupancyKey;
 use prometheus_client::registry::Registry;
@@ -161,9 +162,14 @@ impl Sfu {
             certificate: Certificate::generate().map_err(StartError::MakeCertificate)?,
         };
 
+        let mut bits = [0; 16];
+        OsRng
+            .try_fill_bytes(&mut bits)
+            .map_err(StartError::DrawSeed)?;
+        let node = NodeId::from_random(bits);
         let mut sfu = Self {
             inboxes: Vec::new(),
-            roster: Arc::new(Roster::new(count)),
+            roster: Arc::new(Roster::new(node, count)),
             totals: Vec::new(),
             stopping: Arc::new(AtomicBool::new(false)),
             announce_port,

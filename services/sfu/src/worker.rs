@@ -8,12 +8,13 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use gryt_media::{Node, Refusal, Transmit};
+use gryt_proto::sfu::v1;
 
 use crate::convert;
 use crate::inbox::{Command, Order, Outcome};
 use crate::inquiries::Inquiries;
 use crate::metrics::Totals;
-use crate::roster::Roster;
+use crate::roster::{NotHeld, Roster};
 use crate::socket::{Batch, Socket};
 
 /// Everything that the thread owns or sees.
@@ -154,8 +155,9 @@ impl Worker {
             Command::Seat(seat, holder) => {
                 let participant = seat.place.participant;
                 let offer = self.node.seat(seat.clone(), now)?;
-                self.roster.seated(&seat, holder);
-                return Ok(Outcome::Offer(convert::offer(participant, offer)));
+                let number = self.roster.seated(&seat, holder);
+                let offer = convert::offer(participant, offer);
+                return Ok(Outcome::Seated(offer, number));
             }
             Command::Answer {
                 place,
@@ -167,14 +169,23 @@ impl Worker {
             }
             Command::SetCapabilities {
                 place,
+                member,
                 capabilities,
             } => {
+                let of = |holder: &v1::Holder| holder.member_id == member;
+                if !member.is_empty() && !self.roster.may_be_held(&place, of) {
+                    return Ok(Outcome::Refused(convert::taken()));
+                }
                 self.node.set_capabilities(&place, capabilities)?;
                 self.roster.permitted(&place, capabilities);
             }
-            Command::SetHolder { place, holder } => {
+            Command::SetHolder { place, change } => {
                 self.node.fence(&place)?;
-                self.roster.hold(&place, holder)?;
+                match self.roster.hold(&place, change) {
+                    Ok(()) => {}
+                    Err(NotHeld::Refused(refusal)) => return Err(refusal),
+                    Err(NotHeld::Taken) => return Ok(Outcome::Refused(convert::taken())),
+                }
             }
             Command::SetAudibleLimit {
                 room,
@@ -185,7 +196,11 @@ impl Worker {
                     .set_audible_limit(&room, epoch, audible_limit, now)?;
                 self.roster.limited(&room, audible_limit);
             }
-            Command::Leave(place) => {
+            Command::Leave { place, held_by } => {
+                let of = |holder: &v1::Holder| holder.session_id == held_by;
+                if !held_by.is_empty() && !self.roster.may_be_held(&place, of) {
+                    return Ok(Outcome::Refused(convert::taken()));
+                }
                 self.node.leave(&place)?;
                 // Before the room may go: its epoch is remembered then.
                 self.roster.commanded(&place.room, place.epoch);

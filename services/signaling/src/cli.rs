@@ -49,9 +49,15 @@ pub struct Config {
     #[arg(long, env = "GRYT_SIGNALING_DATA_DIR", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
 
-    /// Address of the SFU: `https://host:port`, or `http://` for plain text.
-    #[arg(long, env = "GRYT_SIGNALING_SFU_URL")]
-    pub sfu_url: Url,
+    /// Addresses of the SFUs: `https://host:port`, or `http://` for plain text. Each leads to one
+    /// SFU: no load balancer in between.
+    #[arg(
+        long,
+        env = "GRYT_SIGNALING_SFU_URLS",
+        value_delimiter = ',',
+        required = true
+    )]
+    pub sfu_urls: Vec<Url>,
 
     /// Folder with `ca.crt`, `tls.crt` and `tls.key`, by which this process and the SFU know each
     /// other. Read again when it changes.
@@ -132,7 +138,7 @@ mod tests {
         "--server-id=aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "--name=Home",
         "--public-url=https://chat.example.org",
-        "--sfu-url=https://home-sfu-0.ns.svc:8082",
+        "--sfu-urls=https://home-sfu-0.ns.svc:8082",
     ];
 
     fn parse(more: &[&str]) -> Result<Cli, clap::Error> {

@@ -36,7 +36,7 @@ impl Fanout {
             let next = tokio::select! {
                 next = self.events.next() => next,
                 _ = &mut self.begin, if !self.begun.initialized() => {
-                    self.live.start_anew(self.voice.participants().await);
+                    self.live.start_anew();
                     // Set here alone.
                     let _ = self.begun.set(());
                     continue;
@@ -60,8 +60,7 @@ impl Fanout {
     /// After lost events: the sessions resume from the log, and so do the rooms.
     async fn catch_up(&self, noticed: &mut Cursor, lost: u64) {
         tracing::warn!(lost, "fan-out lost events, sessions have to resume");
-        let participants = self.voice.participants().await;
-        self.live.start_anew(participants);
+        self.live.start_anew();
         while let Ok(Replay::Events(events)) = self.bus.replay(noticed, BATCH).await {
             let Some(last) = events.last() else {
                 return;

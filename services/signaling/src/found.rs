@@ -1,4 +1,4 @@
-//! The calls that a new process finds at its SFU: they go on, with what the store says today.
+//! The calls that a process finds at its SFUs: they go on, with what the store says today.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,29 +8,39 @@ use tokio::sync::oneshot;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// How long sessions wait for the SFU to say who sits there, so that they find their places. Those
-/// that are greeted before it said so join anew.
+/// How long sessions wait for the SFUs to say who sits there, so that they find their places. Those
+/// that are greeted before they said so join anew.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Compares the calls with the store, once the SFU was heard. `begin` is told when sessions can be
-/// greeted: then, or after [`LONGEST`].
+/// Compares the calls of each SFU with the store when it is heard first. `begin` is told when
+/// sessions can be greeted: after all SFUs were, or after [`LONGEST`].
 pub(crate) async fn take_over(shared: &Shared, begin: oneshot::Sender<()>) {
-    let in_time = tokio::time::timeout(LONGEST, heard(shared)).await.is_ok();
+    let mut progress = shared.voice.progress();
+    let all_tried = progress.wait_for(|progress| progress.all_tried);
+    let in_time = tokio::time::timeout(LONGEST, all_tried).await.is_ok();
+    if !in_time {
+        tracing::warn!("an SFU is late, its calls are not known yet");
+    }
+    let mut compared = progress.borrow_and_update().nodes;
+    compare(shared).await;
     // The fan-out has ended otherwise, and nobody will be greeted.
     let _ = begin.send(());
-    if !in_time {
-        tracing::warn!("the SFU is late, its calls are not known yet");
-        heard(shared).await;
+    // Ends with the rooms.
+    while progress.changed().await.is_ok() {
+        let heard = progress.borrow_and_update().nodes;
+        if heard != compared {
+            compared = heard;
+            compare(shared).await;
+        }
     }
 }
 
-async fn heard(shared: &Shared) {
-    shared.voice.heard().await;
+async fn compare(shared: &Shared) {
     if let Err(refusal) = bring_up_to_date(shared).await {
         let reason = refusal.reason;
         tracing::error!(
             ?reason,
-            "the calls at the SFU cannot be compared with the store"
+            "the calls at the SFUs cannot be compared with the store"
         );
     }
 }

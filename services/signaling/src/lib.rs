@@ -11,7 +11,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use gryt_bus::{Bus, Subscription};
 use gryt_issuer::Invites;
-use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, NodeId, SessionId};
+use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, WatcherId};
 use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
 use gryt_store::{NewChannel, Store};
@@ -53,7 +53,7 @@ use metrics::Metrics;
 use operations::Operations;
 use origins::Origins;
 use shared::Shared;
-use voice::{Keeper, Node, Voice};
+use voice::{Caller, Keeper, Node, Voice};
 use ws::Sockets;
 
 /// What signaling stands on.
@@ -63,8 +63,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Events.
     pub bus: Arc<dyn Bus>,
-    /// The SFU.
-    pub sfu: Channel,
+    /// The SFUs, each with its address as the log shows it.
+    pub sfus: Vec<(String, Channel)>,
     /// Checks tokens.
     pub verifier: Verifier,
     /// Invites to make an account, where the server has accounts of its own.
@@ -82,7 +82,7 @@ pub struct Signaling {
     readiness: Readiness,
     events: Subscription,
     keeper: Keeper,
-    node: Node,
+    nodes: Vec<Node>,
 }
 
 /// How long sockets may take to say goodbye.
@@ -95,21 +95,21 @@ impl Signaling {
         let Ports {
             store,
             bus,
-            sfu,
+            sfus,
             verifier,
             invites,
             mut registry,
         } = ports;
         let metrics = Metrics::register(&mut registry);
         let (voice, letters) = Voice::new(store.server().id.clone());
-        let watcher = SessionId::from_random(entropy::bits());
-        let node = Node::new(
-            NodeId::from_random(entropy::bits()),
-            watcher.as_str(),
-            sfu,
-            metrics.clone(),
-        );
+        let watcher = WatcherId::from_random(entropy::bits());
+        let caller = Caller::new(watcher.clone(), metrics.clone());
+        let node =
+            |(address, channel): (String, Channel)| Node::new(&address, channel, caller.clone());
+        let nodes: Vec<Node> = sfus.into_iter().map(node).collect();
+        let live = Arc::new(Live::new(Arc::clone(&bus), metrics.clone()));
         let start = Start {
+            watcher,
             // Above every earlier process of this server, as long as its clock does not run back.
             epoch: Epoch(clock::unix_ms()),
             first_participant: entropy::participant(),
@@ -117,8 +117,8 @@ impl Signaling {
         };
         let keeper = Keeper::new(
             start,
-            node.clone(),
-            Arc::clone(&bus),
+            nodes.clone(),
+            Arc::clone(&live),
             metrics.clone(),
             (&voice, letters),
         );
@@ -127,7 +127,7 @@ impl Signaling {
             origins: Origins::new(config.origins.clone()),
             verifier,
             operations: Operations::new(store, Arc::clone(&bus), invites),
-            live: Arc::new(Live::new(Arc::clone(&bus), metrics.clone())),
+            live,
             voice,
             sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
             limits,
@@ -143,7 +143,7 @@ impl Signaling {
             readiness: Readiness::starting(),
             events: bus.subscribe(),
             keeper,
-            node,
+            nodes,
         }
     }
 
@@ -179,7 +179,7 @@ impl Signaling {
             readiness,
             events,
             keeper,
-            node,
+            nodes,
             ..
         } = self;
         let end = CancellationToken::new();
@@ -192,11 +192,13 @@ impl Signaling {
             begin: told,
             begun: Arc::clone(&shared.begun),
         };
-        let watch = voice::watch(node, shared.voice.clone(), end.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(named("fan-out", fanout.run(end.clone())));
         tasks.spawn(named("rooms", keeper.run(end.clone())));
-        tasks.spawn(named("watch", watch));
+        for (link, node) in nodes.into_iter().enumerate() {
+            let watch = voice::watch(link, node, shared.voice.clone(), end.clone());
+            tasks.spawn(named("watch", watch));
+        }
         // Ready at once: whoever comes meanwhile is greeted once it is known who sits where.
         readiness.set_ready();
         let taking_over = async {

@@ -1,8 +1,9 @@
 //! The board of what lives only as long as its sessions: who is connected here, who is online,
 //! who is in which room. Events reach the sessions through it, filtered by what each may see.
 //!
-//! Only the fan-out changes what the board shows, in the same step in which it delivers the event:
-//! a session that enters gets the board and then exactly the changes that follow.
+//! What the board shows changes in the same step in which the event is delivered: a session that
+//! enters gets the board and then exactly the changes that follow. The fan-out brings what the bus
+//! carries; who is in which room comes from the rooms, for every process hears the nodes itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -150,6 +151,17 @@ impl Live {
         let _ = tokio::time::timeout(longest, empty).await;
     }
 
+    /// Shows and hands out what concerns this process's sessions alone.
+    pub(crate) fn tell(&self, event: Kind, audience: Audience) {
+        self.deliver(&Delivery {
+            event: wire::Event {
+                event_id: 0,
+                event: Some(event),
+            },
+            audience,
+        });
+    }
+
     /// Shows an event on the board and hands it to every session that may see it.
     pub(crate) fn deliver(&self, delivery: &Delivery) {
         let mut board = self.lock();
@@ -168,16 +180,12 @@ impl Live {
     }
 
     /// Starts the board anew after events were lost, and ends every session, which saw the old one.
-    pub(crate) fn start_anew(&self, participants: Vec<wire::Participant>) {
+    pub(crate) fn start_anew(&self) {
         let mut board = self.lock();
         for seat in board.sessions.values() {
             seat.outbox.end(LOST_TRACK);
         }
         board.online = board.devices.keys().map(ToString::to_string).collect();
-        board.participants = participants
-            .into_iter()
-            .map(|p| ((p.channel_id.clone(), p.participant_id), p))
-            .collect();
     }
 
     /// Published under the lock, so that the order of the deltas is the order of the changes.

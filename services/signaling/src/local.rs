@@ -153,7 +153,7 @@ impl Local {
 
     /// Puts signaling and issuer together. Whoever else counts has registered in `registry`.
     #[must_use]
-    pub fn start(self, sfu: Channel, registry: Registry) -> Started {
+    pub fn start(self, sfus: Vec<(String, Channel)>, registry: Registry) -> Started {
         let Self {
             config,
             store,
@@ -165,7 +165,7 @@ impl Local {
         let ports = Ports {
             store,
             bus,
-            sfu,
+            sfus,
             verifier,
             invites: Some(issuer.invites()),
             registry,

@@ -13,6 +13,7 @@ use gryt_runtime::{DEADLINE, Parts};
 use gryt_signaling::cli::Config;
 use gryt_signaling::data_dir::DataDir;
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
+use gryt_signaling::sfu_channel::SfuAddressError;
 use gryt_signaling::{Limits, OriginPolicy, sfu_channel};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -37,13 +38,17 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let sfu_tls = open_tls(config.sfu_tls_dir.as_deref())?;
     let web_tls = open_tls(config.tls_dir.as_deref())?;
 
-    let sfu = sfu_channel::connect(&config.sfu_url, sfu_tls.as_ref(), &config.server_id)?;
+    let sfus = config.sfu_urls.iter().map(|url| {
+        let channel = sfu_channel::connect(url, sfu_tls.as_ref(), &config.server_id)?;
+        Ok::<_, SfuAddressError>((url.to_string(), channel))
+    });
+    let sfus = sfus.collect::<Result<_, _>>()?;
     let local = Local::open(&data, local_config(&config), now()).await?;
     let Started {
         signaling,
         router,
         keys,
-    } = local.start(sfu, Registry::default());
+    } = local.start(sfus, Registry::default());
     let site = Site {
         router,
         tls: web_tls.as_ref().map(acceptor).transpose()?,

@@ -3,8 +3,6 @@
 //! The mailbox is bounded: senders wait. Calls to a node go through one queue per room, so that
 //! they keep their order and a slow node holds up only its own rooms.
 
-use std::sync::Arc;
-
 use gryt_model::{
     AudibleLimit, ChannelId, Member, MemberId, Permission, RoomId, ServerId, SessionId,
 };
@@ -12,22 +10,27 @@ use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_rooms::{Capabilities, Command, Join, Seated, VoiceState};
-use tokio::sync::{SetOnce, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch as sync_watch};
 
 use crate::convert;
 use crate::refusal::Refusal;
 
 mod calls;
+mod fence;
 mod keeper;
+mod links;
 mod seats;
 mod watch;
 
-pub(crate) use calls::Node;
+pub(crate) use calls::{Caller, Node};
 pub(crate) use keeper::Keeper;
 pub(crate) use watch::watch;
 
 use calls::SeatOutcome;
 use watch::Heard;
+
+/// Which of the SFUs that were named at the start, in their order.
+pub(crate) type LinkId = usize;
 
 /// What waits in the mailbox.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ enum Letter {
     Seat(SeatOutcome),
     /// The node took the answer to the offer of this revision.
     Answered(Seated, u32),
-    Heard(Heard),
+    Heard(LinkId, Heard),
     Participants(oneshot::Sender<Vec<wire::Participant>>),
 }
 
@@ -57,7 +60,16 @@ pub(crate) struct Answer {
 pub(crate) struct Voice {
     server: ServerId,
     mailbox: mpsc::Sender<Letter>,
-    heard: Arc<SetOnce<()>>,
+    progress: sync_watch::Receiver<Progress>,
+}
+
+/// What is known of the nodes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    /// Every one was heard, or does not answer.
+    pub(crate) all_tried: bool,
+    /// How many first words were heard: each brings calls that go on here.
+    pub(crate) nodes: u64,
 }
 
 /// How many letters wait until senders do.
@@ -67,13 +79,13 @@ impl Voice {
     /// The handle, and where its letters arrive.
     pub(crate) fn new(server: ServerId) -> (Self, Mailbox) {
         let (mailbox, letters) = mpsc::channel(MAILBOX);
-        let heard = Arc::new(SetOnce::new());
+        let (progress, known) = sync_watch::channel(Progress::default());
         let voice = Self {
             server,
             mailbox,
-            heard: Arc::clone(&heard),
+            progress: known,
         };
-        (voice, Mailbox { letters, heard })
+        (voice, Mailbox { letters, progress })
     }
 
     /// Names the room of a channel.
@@ -150,9 +162,9 @@ impl Voice {
         self.tell(Command::SessionLost { session }).await;
     }
 
-    /// Returns once a node was heard, and the calls on it go on here.
-    pub(crate) async fn heard(&self) {
-        self.heard.wait().await;
+    /// What is known of the nodes, as it changes.
+    pub(crate) fn progress(&self) -> sync_watch::Receiver<Progress> {
+        self.progress.clone()
     }
 
     /// Lets nobody hear a member who is none.
@@ -252,8 +264,7 @@ impl Voice {
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     letters: mpsc::Receiver<Letter>,
-    /// Set once a node was heard.
-    heard: Arc<SetOnce<()>>,
+    progress: sync_watch::Sender<Progress>,
 }
 
 /// What a member may do in a room.

@@ -73,7 +73,7 @@ impl Server {
             "--name=Harbour",
             &format!("--public-url={url}"),
             &flag("data-dir", &self.path("data")),
-            &format!("--sfu-url=https://localhost:{}", self.sfu_port),
+            &format!("--sfu-urls=https://localhost:{}", self.sfu_port),
             &flag("sfu-tls-dir", &self.path("signaling-tls")),
             &flag("owner-invite-file", &self.path("owner")),
         ])

@@ -116,7 +116,7 @@ fn environment(server: &ValidServer, origin: &str) -> Vec<EnvVar> {
         variable("GRYT_SIGNALING_NAME", literal(&server.display_name)),
         variable("GRYT_SIGNALING_PUBLIC_URL", origin),
         variable("GRYT_SIGNALING_DATA_DIR", DATA),
-        variable("GRYT_SIGNALING_SFU_URL", sfu),
+        variable("GRYT_SIGNALING_SFU_URLS", sfu),
         variable("GRYT_SIGNALING_SFU_TLS_DIR", SFU_TLS),
         variable("GRYT_SIGNALING_OWNER_INVITE_FILE", format!("{OWNER}/token")),
         variable("GRYT_SIGNALING_LOG", "info"),

@@ -1,5 +1,7 @@
 //! One watch: a bounded queue to one signaling process.
 
+use std::sync::Arc;
+
 use gryt_proto::sfu::v1;
 use gryt_proto::sfu::v1::watch_response::Event;
 use tokio::sync::mpsc;
@@ -12,6 +14,8 @@ pub(crate) type WatchItem = Result<v1::WatchResponse, Status>;
 /// reason as the last item: it watches again and starts from a snapshot.
 #[derive(Debug)]
 pub(super) struct Watcher {
+    /// The process that watches.
+    name: Arc<str>,
     events: mpsc::Sender<WatchItem>,
     /// Set aside at the start, so that the reason always fits.
     last: Option<mpsc::OwnedPermit<WatchItem>>,
@@ -26,17 +30,34 @@ pub(super) struct Ended;
 pub(super) const CAPACITY: usize = 1024;
 
 impl Watcher {
-    pub(super) fn new() -> (Self, mpsc::Receiver<WatchItem>) {
+    pub(super) fn new(name: Arc<str>) -> (Self, mpsc::Receiver<WatchItem>) {
         let (events, stream) = mpsc::channel(CAPACITY + 1);
         let last = events.clone().try_reserve_owned().ok();
         (
             Self {
+                name,
                 events,
                 last,
                 sequence: 0,
             },
             stream,
         )
+    }
+
+    /// The process that watches.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether somebody reads it.
+    pub(super) fn is_read(&self) -> bool {
+        !self.events.is_closed()
+    }
+
+    /// Returns once nobody reads it.
+    pub(super) fn left(&self) -> impl Future<Output = ()> + Send + use<> {
+        let events = self.events.clone();
+        async move { events.closed().await }
     }
 
     /// Queues an event.

@@ -75,6 +75,7 @@ fn seat(request_id: &str, participant_id: u32, epoch: u64) -> v1::SeatRequest {
         holder: Some(v1::Holder {
             member_id: "m".repeat(26),
             session_id: "s".repeat(26),
+            watcher: "w".to_owned(),
             ..v1::Holder::default()
         }),
     }
@@ -84,6 +85,7 @@ fn leave(request_id: &str, participant_id: u32, epoch: u64) -> v1::LeaveRequest 
     v1::LeaveRequest {
         context: context(request_id, epoch),
         participant_id,
+        session_id: String::new(),
     }
 }
 
@@ -190,6 +192,7 @@ async fn who_holds_a_place_is_told_to_who_watches_and_fences_older_owners() {
         context: context(request_id, epoch),
         participant_id,
         holder: Some(holder.clone()),
+        from_session_id: "s".repeat(26),
     };
     assert_eq!(running.hold(hold("two", 2, 7)).await, Ok(()));
     let unknown = running.hold(hold("three", 2, 8)).await.unwrap_err();

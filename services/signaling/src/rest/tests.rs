@@ -78,7 +78,10 @@ impl Api {
         let ports = Ports {
             store: Arc::new(store),
             bus,
-            sfu: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
+            sfus: vec![(
+                "nowhere".to_owned(),
+                Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
+            )],
             verifier: Published::start(&[signer.jwk()]).await.verifier(),
             invites: None,
             registry: Registry::default(),

@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use gryt_bus::{Audience, Bus, LiveEvent};
-use gryt_model::{RoomId, SessionId};
+use gryt_bus::Audience;
+use gryt_model::{NodeId, RoomId, SessionId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
 use gryt_proto::client::v1::event::Event as Kind;
 use gryt_proto::sfu::v1 as sfu;
 use gryt_proto::sfu::v1::watch_response::Event as NodeEvent;
 use gryt_rooms::{Command, Effect, End, Rooms, Seated, Start};
-use tokio::sync::{SetOnce, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::calls::{Call, DoneReply, Node, OfferReply, RoomCalls, SeatOutcome};
+use super::calls::{Call, DoneReply, Node, OfferReply, RoomCalls, SeatOutcome, Seating};
+use super::links::Links;
 use super::seats::{seat, taken_seat};
 use super::watch::Heard;
-use super::{Answer, Letter, Mailbox, Voice};
+use super::{Answer, Letter, LinkId, Mailbox, Progress, Voice};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::{clock, convert};
@@ -27,17 +29,18 @@ use crate::{clock, convert};
 #[derive(Debug)]
 pub(crate) struct Keeper {
     rooms: Rooms,
-    node: Node,
-    bus: Arc<dyn Bus>,
+    links: Links,
+    live: Arc<Live>,
     metrics: Metrics,
     letters: mpsc::Receiver<Letter>,
     mailbox: mpsc::Sender<Letter>,
-    calls: HashMap<RoomId, RoomCalls>,
-    /// The latest offer of each seat that the node has no answer to, for sockets that were down
+    calls: HashMap<(NodeId, RoomId), RoomCalls>,
+    /// The latest offer of each own session's seat that the node has no answer to, for sockets that were down
     /// when it was sent. At most one per seat.
     unanswered: BTreeMap<Seated, wire::VoiceOffer>,
-    /// Set once a node was heard.
-    heard: Arc<SetOnce<()>>,
+    /// Seats whose call was dropped while effects were performed.
+    not_ordered: Vec<(NodeId, Seated)>,
+    progress: watch::Sender<Progress>,
 }
 
 /// Who waits for the outcome of a command.
@@ -50,22 +53,23 @@ enum Waiting {
 impl Keeper {
     pub(crate) fn new(
         start: Start,
-        node: Node,
-        bus: Arc<dyn Bus>,
+        nodes: Vec<Node>,
+        live: Arc<Live>,
         metrics: Metrics,
         voice: (&Voice, Mailbox),
     ) -> Self {
-        let (voice, Mailbox { letters, heard }) = voice;
+        let (voice, Mailbox { letters, progress }) = voice;
         Self {
             rooms: Rooms::new(start),
-            node,
-            bus,
+            links: Links::new(nodes),
+            live,
             metrics,
             letters,
             mailbox: voice.mailbox.clone(),
             calls: HashMap::new(),
             unanswered: BTreeMap::new(),
-            heard,
+            not_ordered: Vec::new(),
+            progress,
         }
     }
 
@@ -113,7 +117,7 @@ impl Keeper {
             }
             Letter::Tell(command) => self.apply(command, Waiting::Nobody),
             Letter::Seat(outcome) => self.seat(outcome),
-            Letter::Heard(heard) => self.hear(heard),
+            Letter::Heard(link, heard) => self.hear(link, heard),
             Letter::Participants(reply) => {
                 let all = self.rooms.participants();
                 // Whoever asked may be gone.
@@ -146,6 +150,7 @@ impl Keeper {
             return;
         };
         self.call(
+            &order.node.clone(),
             &room,
             Call::Answer {
                 order,
@@ -158,88 +163,170 @@ impl Keeper {
 
     fn seat(&mut self, outcome: SeatOutcome) {
         let SeatOutcome {
+            node,
             seat,
             outcome,
             reply,
         } = outcome;
-        // Given up while the node was asked.
-        let wanted = self.rooms.participant(&seat).is_some();
-        let command = match &outcome {
-            Ok(offer) => {
-                self.unanswered.insert(seat.clone(), offer.clone());
-                Command::SeatTaken { seat }
-            }
-            Err(_) => Command::SeatRefused { seat },
-        };
-        self.apply(command, Waiting::Nobody);
         let outcome = match outcome {
-            Ok(_) if !wanted => Err(refusal(gryt_rooms::Refusal::NotInRoom)),
-            outcome => outcome,
+            Seating::Given(offer, number) => {
+                let taken = Command::SeatTaken {
+                    node: node.clone(),
+                    seat: seat.clone(),
+                    number,
+                };
+                self.apply(taken, Waiting::Nobody);
+                // Given up meanwhile, or the room has moved. Who still wants in asks again.
+                let is_there =
+                    self.rooms.is_on(&node, &seat.room) && self.rooms.participant(&seat).is_some();
+                if is_there {
+                    self.unanswered.insert(seat, offer.clone());
+                    Ok(offer)
+                } else {
+                    Err(no_node())
+                }
+            }
+            Seating::IdTaken => {
+                let command = Command::IdTaken { node, seat };
+                return self.apply(command, Waiting::ForOffer(reply));
+            }
+            Seating::Refused(refusal) => {
+                self.apply(Command::SeatRefused { node, seat }, Waiting::Nobody);
+                Err(refusal)
+            }
         };
         // The session may be gone by now; its place is kept for the one that resumes.
         let _ = reply.send(outcome);
     }
 
-    fn hear(&mut self, heard: Heard) {
+    fn hear(&mut self, link: LinkId, heard: Heard) {
         match heard {
-            Heard::Snapshot {
-                node,
-                snapshot,
-                asked_at,
-            } => {
-                let sfu::Snapshot { seated, draining } = snapshot;
-                let command = Command::NodeSnapshot {
-                    node: node.clone(),
-                    taken: seated.iter().filter_map(taken_seat).collect(),
-                    asked_at,
-                };
-                self.apply(command, Waiting::Nobody);
-                if draining {
-                    self.apply(Command::NodeDraining { node }, Waiting::Nobody);
+            Heard::Snapshot(snapshot) => self.hear_snapshot(link, snapshot),
+            Heard::Event(event) => {
+                if let Some(node) = self.links.id(link) {
+                    self.hear_event(node, event);
                 }
-                for seated in seated {
-                    if let Some(seat) = seat(seated.room.as_ref(), seated.participant_id) {
-                        self.tell_speaking(&seat, seated.speaking);
-                    }
-                }
-                // Set before, unless this is the first word of all.
-                let _ = self.heard.set(());
             }
-            Heard::Event(event) => self.hear_event(event),
-            Heard::Silence(node) => self.apply(Command::NodeSilent { node }, Waiting::Nobody),
+            Heard::Silence => {
+                if let Some(node) = self.links.id(link) {
+                    self.apply(Command::NodeSilent { node }, Waiting::Nobody);
+                }
+                self.links.failed(link);
+            }
+            Heard::Nobody => {
+                self.forget(link);
+                self.links.failed(link);
+            }
+        }
+        self.progress.send_if_modified(|progress| {
+            let all_tried = self.links.all_tried();
+            !std::mem::replace(&mut progress.all_tried, all_tried) && all_tried
+        });
+    }
+
+    /// Whoever was at the address is there no more.
+    fn forget(&mut self, link: LinkId) {
+        if let Some(node) = self.links.forget(link) {
+            tracing::warn!(%node, "the node is gone");
+            self.apply(Command::NodeGone { node }, Waiting::Nobody);
         }
     }
 
-    fn hear_event(&mut self, event: NodeEvent) {
-        match event {
+    fn hear_snapshot(&mut self, link: LinkId, snapshot: sfu::Snapshot) {
+        let sfu::Snapshot {
+            seated,
+            draining,
+            node_id,
+            watchers,
+            seats_given,
+        } = snapshot;
+        let Ok(node) = node_id.parse::<NodeId>() else {
+            tracing::error!(
+                link,
+                "the SFU does not say who it is: is it an older version?"
+            );
+            return self.forget(link);
+        };
+        if let Some(twin) = self.links.twin(link, &node) {
+            tracing::error!(%node, link, twin, "two addresses lead to one SFU, one is ignored");
+            return self.forget(link);
+        }
+        let is_new = self.links.id(link).as_ref() != Some(&node);
+        if is_new {
+            self.forget(link);
+        }
+        self.links.learn(link, node.clone());
+        let command = Command::NodeSnapshot {
+            node: node.clone(),
+            taken: seated.iter().filter_map(taken_seat).collect(),
+            watchers: watchers.iter().filter_map(|id| id.parse().ok()).collect(),
+            seats_given,
+        };
+        self.apply(command, Waiting::Nobody);
+        if draining {
+            self.apply(Command::NodeDraining { node }, Waiting::Nobody);
+        }
+        for seated in seated {
+            if let Some(seat) = seat(seated.room.as_ref(), seated.participant_id) {
+                self.tell_speaking(&seat, seated.speaking);
+            }
+        }
+        if is_new {
+            self.progress.send_modify(|progress| progress.nodes += 1);
+        }
+    }
+
+    fn hear_event(&mut self, node: NodeId, event: NodeEvent) {
+        let command = match event {
             // The stream's first word, taken apart by `watch`.
-            NodeEvent::Snapshot(_) => {}
+            NodeEvent::Snapshot(_) => None,
             NodeEvent::Connected(connected) => {
                 let participant = connected.participant_id;
                 tracing::debug!(participant, "media flows");
+                None
+            }
+            NodeEvent::Seated(seated) => {
+                taken_seat(&seated).map(|taken| Command::SeatSeen { node, taken })
+            }
+            NodeEvent::Left(left) => {
+                let number = left.number;
+                let seat = seat(left.room.as_ref(), left.participant_id);
+                seat.map(|seat| Command::SeatLeft { node, seat, number })
             }
             NodeEvent::Lost(lost) => {
-                if let Some(seat) = seat(lost.room.as_ref(), lost.participant_id) {
-                    self.apply(Command::MediaLost { seat }, Waiting::Nobody);
-                }
+                let number = lost.number;
+                let seat = seat(lost.room.as_ref(), lost.participant_id);
+                seat.map(|seat| Command::MediaLost { node, seat, number })
+            }
+            NodeEvent::WatcherChanged(change) => match change.watcher.parse() {
+                Ok(watcher) if change.watches => Some(Command::WatcherCame { node, watcher }),
+                Ok(watcher) => Some(Command::WatcherGone { node, watcher }),
+                // Not a signaling process.
+                Err(_) => None,
+            },
+            NodeEvent::Draining(sfu::NodeDraining {}) => {
+                tracing::info!(%node, "node drains");
+                Some(Command::NodeDraining { node })
             }
             NodeEvent::SpeakingChanged(change) => {
-                if let Some(seat) = seat(change.room.as_ref(), change.participant_id) {
+                let seat = seat(change.room.as_ref(), change.participant_id);
+                if let Some(seat) = seat.filter(|seat| self.rooms.is_on(&node, &seat.room)) {
                     self.tell_speaking(&seat, change.speaking);
                 }
-            }
-            NodeEvent::Draining(sfu::NodeDraining {}) => {
-                let node = self.node.id.clone();
-                tracing::info!(%node, "node drains");
-                self.apply(Command::NodeDraining { node }, Waiting::Nobody);
+                None
             }
             NodeEvent::OfferReady(ready) => {
                 if let Some(offer) = ready.offer
                     && let Some(seat) = seat(ready.room.as_ref(), offer.participant_id)
+                    && self.rooms.is_on(&node, &seat.room)
                 {
                     self.tell_offer(&seat, offer);
                 }
+                None
             }
+        };
+        if let Some(command) = command {
+            self.apply(command, Waiting::Nobody);
         }
     }
 
@@ -256,34 +343,52 @@ impl Keeper {
                     else {
                         continue;
                     };
-                    self.call(
-                        &order.room.clone(),
-                        Call::Seat {
-                            order,
-                            holder,
-                            capabilities,
-                            audible_limit,
-                            reply,
-                        },
-                    );
+                    let (node, room) = (order.node.clone(), order.room.clone());
+                    let call = Call::Seat {
+                        order,
+                        holder,
+                        capabilities,
+                        audible_limit,
+                        reply,
+                    };
+                    self.call(&node, &room, call);
                 }
-                Effect::Unseat(order) => self.call(&order.room.clone(), Call::Leave(order)),
+                Effect::Unseat { order, held_by } => {
+                    let (node, room) = (order.node.clone(), order.room.clone());
+                    self.call(&node, &room, Call::Leave { order, held_by });
+                }
                 Effect::SetCapabilities {
                     order,
+                    member,
                     capabilities,
-                } => self.call(
-                    &order.room.clone(),
-                    Call::SetCapabilities(order, capabilities),
-                ),
-                Effect::SetHolder { order, holder } => {
-                    self.call(&order.room.clone(), Call::SetHolder(order, holder));
+                } => {
+                    let (node, room) = (order.node.clone(), order.room.clone());
+                    let call = Call::SetCapabilities {
+                        order,
+                        member,
+                        capabilities,
+                    };
+                    self.call(&node, &room, call);
+                }
+                Effect::SetHolder {
+                    order,
+                    from,
+                    holder,
+                } => {
+                    let (node, room) = (order.node.clone(), order.room.clone());
+                    let call = Call::SetHolder {
+                        order,
+                        from,
+                        holder,
+                    };
+                    self.call(&node, &room, call);
                 }
                 Effect::SetAudibleLimit {
-                    node: _,
+                    node,
                     room,
                     epoch,
                     limit,
-                } => self.call(&room, Call::SetAudibleLimit(epoch, limit)),
+                } => self.call(&node, &room, Call::SetAudibleLimit(epoch, limit)),
                 Effect::Joined { room, participant } => {
                     tracing::info!(%room, participant = %participant.id, "participant joined");
                     let joined = Kind::ParticipantJoined(convert::participant(&room, &participant));
@@ -313,11 +418,17 @@ impl Keeper {
                 ),
             }
         }
-        if let Waiting::ForDone(reply) = waiting {
+        match waiting {
+            Waiting::Nobody => {}
             // The session may be gone by now.
-            let _ = reply.send(Ok(()));
+            Waiting::ForDone(reply) => drop(reply.send(Ok(()))),
+            // Its order was given up. Who still wants in asks again.
+            Waiting::ForOffer(reply) => drop(reply.send(Err(no_node()))),
         }
         self.sweep();
+        if let Some((node, seat)) = self.not_ordered.pop() {
+            self.apply(Command::SeatRefused { node, seat }, Waiting::Nobody);
+        }
     }
 
     /// Queues of rooms that are gone end once they are empty.
@@ -325,36 +436,42 @@ impl Keeper {
         let rooms = &self.rooms;
         self.unanswered
             .retain(|seat, _| rooms.participant(seat).is_some());
-        self.calls.retain(|room, _| rooms.has(room));
+        self.calls.retain(|(node, room), _| rooms.is_on(node, room));
         self.metrics.rooms.set(count(rooms.len()));
         self.metrics.participants.set(count(rooms.seats()));
     }
 
-    fn call(&mut self, room: &RoomId, call: Call) {
-        let calls = self.calls.entry(room.clone()).or_insert_with(|| {
-            RoomCalls::start(self.node.clone(), room.clone(), self.mailbox.clone())
-        });
-        let Err(call) = calls.push(call) else {
-            return;
+    fn call(&mut self, node: &NodeId, room: &RoomId, call: Call) {
+        let Some(way) = self.links.node(node) else {
+            return self.drop_call(call, no_node());
         };
-        tracing::warn!(%room, "too many calls wait for the SFU");
-        let busy = Refusal::new(Reason::NoNode, "The voice node is busy. Try again.");
+        let calls = self
+            .calls
+            .entry((node.clone(), room.clone()))
+            .or_insert_with(|| RoomCalls::start(way.clone(), room.clone(), self.mailbox.clone()));
+        if let Err(call) = calls.push(call) {
+            tracing::warn!(%room, "too many calls wait for the SFU");
+            let busy = Refusal::new(Reason::NoNode, "The voice node is busy. Try again.");
+            self.drop_call(*call, busy);
+        }
+    }
+
+    /// The node's next snapshot brings it up to date.
+    fn drop_call(&mut self, call: Call, refusal: Refusal) {
         match call {
             Call::Seat { order, reply, .. } => {
-                refuse(Waiting::ForOffer(reply), busy);
+                refuse(Waiting::ForOffer(reply), refusal);
                 let seat = Seated {
                     room: order.room,
                     participant: order.participant,
                 };
-                // Without a call for it: the queue is full, and nothing was ordered.
-                self.rooms
-                    .handle(Command::SeatRefused { seat }, clock::now());
+                self.not_ordered.push((order.node, seat));
             }
-            Call::Answer { reply, .. } => refuse(Waiting::ForDone(reply), busy),
-            Call::SetCapabilities(..)
-            | Call::SetHolder(..)
+            Call::Answer { reply, .. } => refuse(Waiting::ForDone(reply), refusal),
+            Call::SetCapabilities { .. }
+            | Call::SetHolder { .. }
             | Call::SetAudibleLimit(..)
-            | Call::Leave(_) => {}
+            | Call::Leave { .. } => {}
         }
     }
 
@@ -379,9 +496,11 @@ impl Keeper {
             revision: offer.revision,
             sdp: offer.sdp,
         };
-        let audience = Audience::Session(participant.holder.session.clone());
-        self.unanswered.insert(seat.clone(), offer.clone());
-        self.tell(Kind::VoiceOffer(offer), audience);
+        let session = participant.holder.session.clone();
+        if self.rooms.seat_of(&session).is_some() {
+            self.unanswered.insert(seat.clone(), offer.clone());
+            self.tell(Kind::VoiceOffer(offer), Audience::Session(session));
+        }
     }
 
     /// Sends what may have been lost with the socket before this one.
@@ -418,13 +537,7 @@ impl Keeper {
     }
 
     fn tell(&self, event: Kind, audience: Audience) {
-        self.bus.publish_live(LiveEvent {
-            event: wire::Event {
-                event_id: 0,
-                event: Some(event),
-            },
-            audience,
-        });
+        self.live.tell(event, audience);
     }
 }
 
@@ -440,13 +553,15 @@ fn refuse(waiting: Waiting, refusal: Refusal) {
 fn refusal(refusal: gryt_rooms::Refusal) -> Refusal {
     match refusal {
         gryt_rooms::Refusal::Full => Refusal::new(Reason::RoomFull, "The room is full."),
-        gryt_rooms::Refusal::NoNode => {
-            Refusal::new(Reason::NoNode, "No voice node is there. Try again.")
-        }
+        gryt_rooms::Refusal::NoNode => no_node(),
         gryt_rooms::Refusal::NotInRoom => {
             Refusal::new(Reason::NotInRoom, "This session is in no such room.")
         }
     }
+}
+
+fn no_node() -> Refusal {
+    Refusal::new(Reason::NoNode, "No voice node is there. Try again.")
 }
 
 fn count(number: usize) -> i64 {

@@ -1,6 +1,6 @@
 //! Seats and who holds them: between `gryt.sfu.v1` and the rooms.
 
-use gryt_model::{AudibleLimit, ParticipantId, RoomId};
+use gryt_model::{AudibleLimit, Epoch, ParticipantId, RoomId};
 use gryt_proto::sfu::v1 as sfu;
 use gryt_rooms::{Capabilities, Holder, Seated, TakenSeat, VoiceState};
 
@@ -30,6 +30,8 @@ pub(super) fn taken_seat(seated: &sfu::Seated) -> Option<TakenSeat> {
             may_show,
         },
         audible_limit: AudibleLimit::new(seated.audible_limit).unwrap_or_default(),
+        number: seated.number,
+        epoch: Epoch(seated.epoch),
     })
 }
 
@@ -40,10 +42,12 @@ fn holder(wire: &sfu::Holder) -> Option<Holder> {
         muted,
         deafened,
         listen_only,
+        watcher,
     } = wire;
     Some(Holder {
         member: member_id.parse().ok()?,
         session: session_id.parse().ok()?,
+        watcher: watcher.parse().ok()?,
         voice: VoiceState {
             muted: *muted,
             deafened: *deafened,
@@ -56,6 +60,7 @@ pub(super) fn wire_holder(holder: &Holder) -> sfu::Holder {
     let Holder {
         member,
         session,
+        watcher,
         voice:
             VoiceState {
                 muted,
@@ -66,6 +71,7 @@ pub(super) fn wire_holder(holder: &Holder) -> sfu::Holder {
     sfu::Holder {
         member_id: member.to_string(),
         session_id: session.to_string(),
+        watcher: watcher.to_string(),
         muted: *muted,
         deafened: *deafened,
         listen_only: *listen_only,
@@ -85,7 +91,7 @@ pub(super) fn wire_capabilities(capabilities: Capabilities) -> sfu::Capabilities
 
 #[cfg(test)]
 mod tests {
-    use gryt_model::{ChannelId, MemberId, ServerId, SessionId};
+    use gryt_model::{ChannelId, MemberId, ServerId, SessionId, WatcherId};
 
     use super::*;
 
@@ -94,6 +100,7 @@ mod tests {
         let there = Holder {
             member: MemberId::from_random([1; 16]),
             session: SessionId::from_random([2; 16]),
+            watcher: WatcherId::from_random([6; 16]),
             voice: VoiceState {
                 muted: true,
                 deafened: false,
@@ -110,6 +117,8 @@ mod tests {
             holder: Some(wire_holder(&there)),
             capabilities: None,
             audible_limit: 7,
+            number: 8,
+            epoch: 9,
         };
         let taken = taken_seat(&seated).unwrap();
         assert_eq!(taken.holder, Some(there));

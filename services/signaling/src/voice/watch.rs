@@ -1,30 +1,29 @@
 //! The stream of what happens on a node: opened again with growing pauses whenever it ends.
 
-use std::time::{Duration, Instant};
+use std::error::Error;
+use std::io;
+use std::time::Duration;
 
-use gryt_model::NodeId;
 use gryt_proto::sfu::v1 as sfu;
 use gryt_proto::sfu::v1::watch_response::Event;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{Letter, Node, Voice};
-use crate::{clock, entropy};
+use super::{Letter, LinkId, Node, Voice};
+use crate::entropy;
 
-/// What was heard of a node.
+/// What was heard of a node, by its link.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// The stream began.
-    Snapshot {
-        node: NodeId,
-        snapshot: sfu::Snapshot,
-        asked_at: Instant,
-    },
+    Snapshot(sfu::Snapshot),
     /// Something happened. Never a snapshot.
     Event(Event),
-    /// The stream ended.
-    Silence(NodeId),
+    /// The stream ended, or could not be opened.
+    Silence,
+    /// Nobody listens at the address: the process that was there has ended.
+    Nobody,
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -50,18 +49,23 @@ impl From<Status> for Left {
 }
 
 /// Listens to a node until `stop`.
-pub(crate) async fn watch(node: Node, voice: Voice, stop: CancellationToken) {
+pub(crate) async fn watch(link: LinkId, node: Node, voice: Voice, stop: CancellationToken) {
     let mut pause = FIRST_PAUSE;
     loop {
         let mut heard_any = false;
         let left = tokio::select! {
-            left = listen(&node, &voice.mailbox, &mut heard_any) => left,
+            left = listen(link, &node, &voice.mailbox, &mut heard_any) => left,
             () = stop.cancelled() => return,
         };
-        tracing::info!(node = %node.id, %left, "watch stream left");
+        tracing::info!(address = %node.address, %left, "watch stream left");
+        let heard = if left.is_refused() {
+            Heard::Nobody
+        } else {
+            Heard::Silence
+        };
         if voice
             .mailbox
-            .send(Letter::Heard(Heard::Silence(node.id.clone())))
+            .send(Letter::Heard(link, heard))
             .await
             .is_err()
         {
@@ -78,19 +82,42 @@ pub(crate) async fn watch(node: Node, voice: Voice, stop: CancellationToken) {
     }
 }
 
-async fn listen(node: &Node, mailbox: &mpsc::Sender<Letter>, heard_any: &mut bool) -> Left {
-    match listen_until(node, mailbox, heard_any).await {
+impl Left {
+    /// Whether nobody listens at the address.
+    fn is_refused(&self) -> bool {
+        let Self::Broke(status) = self else {
+            return false;
+        };
+        let mut cause: Option<&(dyn Error + 'static)> = Some(status);
+        while let Some(error) = cause {
+            let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+            if error.downcast_ref().is_some_and(refused) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
+async fn listen(
+    link: LinkId,
+    node: &Node,
+    mailbox: &mpsc::Sender<Letter>,
+    heard_any: &mut bool,
+) -> Left {
+    match listen_until(link, node, mailbox, heard_any).await {
         Ok(never) => match never {},
         Err(left) => left,
     }
 }
 
 async fn listen_until(
+    link: LinkId,
     node: &Node,
     mailbox: &mpsc::Sender<Letter>,
     heard_any: &mut bool,
 ) -> Result<std::convert::Infallible, Left> {
-    let asked_at = clock::now();
     let mut stream = node.watch().await?.into_inner();
     let mut last: Option<u64> = None;
     loop {
@@ -101,17 +128,13 @@ async fn listen_until(
         last = Some(sequence);
         *heard_any = true;
         let heard = match event {
-            Some(Event::Snapshot(snapshot)) => Heard::Snapshot {
-                node: node.id.clone(),
-                snapshot,
-                asked_at,
-            },
+            Some(Event::Snapshot(snapshot)) => Heard::Snapshot(snapshot),
             Some(event) => Heard::Event(event),
             // A newer node tells what this version cannot know.
             None => continue,
         };
         mailbox
-            .send(Letter::Heard(heard))
+            .send(Letter::Heard(link, heard))
             .await
             .map_err(|_| Left::Closed)?;
     }

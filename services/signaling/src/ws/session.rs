@@ -54,6 +54,9 @@ pub(super) struct Session {
 /// Slack for a ping that is on its way.
 const PING_SLACK: Duration = Duration::from_secs(1);
 
+/// How long a client may take to end after it was told to.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// When the server stops.
 const GOING_AWAY: Farewell = Farewell {
     reason: Reason::GoingAway,
@@ -76,10 +79,19 @@ pub(super) async fn run(socket: WebSocket, shared: Arc<Shared>, admission: Admis
         }
         Admission::Admitted { claims, place } => {
             let session = Session::new(Arc::clone(&shared), Arc::clone(&outbox), claims);
-            tokio::join!(writing, session.read(stream));
+            let ((), unread) = tokio::join!(writing, session.read(stream));
             drop(place);
+            linger(unread).await;
         }
     }
+}
+
+/// Reads on until the client ends, too: a socket that is closed with unread frames is reset, and what
+/// was said last is lost with it (RFC 9112 section 9.6).
+async fn linger(mut unread: SplitStream<WebSocket>) {
+    let to_the_end = async { while let Some(Ok(_)) = unread.next().await {} };
+    // Longer is for clients that never end.
+    let _ = tokio::time::timeout(LINGER, to_the_end).await;
 }
 
 impl Session {
@@ -100,7 +112,7 @@ impl Session {
         }
     }
 
-    async fn read(mut self, mut frames: SplitStream<WebSocket>) {
+    async fn read(mut self, mut frames: SplitStream<WebSocket>) -> SplitStream<WebSocket> {
         let outbox = Arc::clone(&self.outbox);
         let stopping = self.shared.stopping.clone();
         loop {
@@ -134,6 +146,7 @@ impl Session {
             self.shared.live.leave(&self.id);
             self.shared.voice.session_lost(self.id).await;
         }
+        frames
     }
 
     /// The next time at which the session ends by itself, and why.

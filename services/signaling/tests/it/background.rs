@@ -51,7 +51,7 @@ async fn server_ends_with_an_error_when_its_fan_out_ends() {
     let ports = Ports {
         store: Arc::new(store(folder.path())),
         bus: Arc::new(Unreadable(bus)),
-        sfu: Sfu::start().await.1,
+        sfus: vec![("the SFU".to_owned(), Sfu::start().1)],
         verifier: issuer.verifier(server_id().as_str()),
         invites: None,
         registry: Registry::default(),

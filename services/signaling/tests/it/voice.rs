@@ -36,7 +36,7 @@ pub(crate) fn answer(channel: &str, revision: u32, sdp: &str) -> Request {
     })
 }
 
-fn leave() -> Request {
+pub(crate) fn leave() -> Request {
     Request::LeaveVoice(wire::LeaveVoice {})
 }
 
@@ -47,7 +47,7 @@ fn room(channel: &str) -> Option<sfu::Room> {
     })
 }
 
-async fn participant_joined(client: &mut Client) -> wire::Participant {
+pub(crate) async fn participant_joined(client: &mut Client) -> wire::Participant {
     client
         .event(|event| match event {
             Event::ParticipantJoined(participant) => Some(participant.clone()),
@@ -56,7 +56,7 @@ async fn participant_joined(client: &mut Client) -> wire::Participant {
         .await
 }
 
-async fn participant_left(client: &mut Client) -> u32 {
+pub(crate) async fn participant_left(client: &mut Client) -> u32 {
     client
         .event(|event| match event {
             Event::ParticipantLeft(left) => Some(left.participant_id),
@@ -65,7 +65,7 @@ async fn participant_left(client: &mut Client) -> u32 {
         .await
 }
 
-async fn voice_ended(client: &mut Client) -> VoiceEnd {
+pub(crate) async fn voice_ended(client: &mut Client) -> VoiceEnd {
     client
         .event(|event| match event {
             Event::VoiceEnded(ended) => Some(ended.end()),
@@ -432,11 +432,7 @@ async fn what_the_sfu_says_reaches_those_it_concerns() {
         .await;
     assert!(speaking);
 
-    world.sfu.say(&NodeEvent::Lost(sfu::ParticipantLost {
-        room: room(&lounge),
-        participant_id,
-        cause: sfu::LossCause::Silent.into(),
-    }));
+    world.sfu.lose(&(lounge.clone(), participant_id));
     assert_eq!(voice_ended(&mut ada).await, VoiceEnd::MediaLost);
     assert_eq!(participant_left(&mut bob).await, participant_id);
 }
@@ -467,7 +463,6 @@ async fn watch_stream_is_opened_again_and_brings_both_sides_together() {
     assert_eq!(world.sfu.seats().len(), 1, "the call went on");
     ada.done(answer(&lounge, 1, "fine")).await;
 
-    world.sfu.forget_everyone();
-    world.sfu.hang_up();
+    world.sfu.begin_anew();
     assert_eq!(voice_ended(&mut ada).await, VoiceEnd::NodeLost);
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gryt_bus::{LocalBus, LogEpoch};
+use gryt_bus::{Bus, LocalBus, LogEpoch};
 use gryt_issuer::{AllowedOrigins, Invites, IssuerConfig, Registration};
 use gryt_model::ServerId;
 use gryt_signaling::{
     Limits, OriginPolicy, Ports, RunError, Signaling, SignalingConfig, first_channels,
 };
-use gryt_store::{FirstOpen, Server, SqliteStore};
+use gryt_store::{FirstOpen, Server, SqliteStore, Store};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -20,16 +20,35 @@ use tokio_util::sync::CancellationToken;
 use crate::issuer::Issuer;
 use crate::sfu::Sfu;
 
+/// One signaling process, and what it stands on.
 pub(crate) struct World {
-    pub(crate) issuer: Issuer,
+    pub(crate) issuer: Arc<Issuer>,
     pub(crate) sfu: Sfu,
     pub(crate) address: SocketAddr,
-    sfu_channel: tonic::transport::Channel,
-    folder: TempDir,
+    sfus: Vec<(String, tonic::transport::Channel)>,
+    back_ends: Option<BackEnds>,
+    folder: Arc<TempDir>,
     limits: Limits,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
     serving: JoinHandle<()>,
+}
+
+/// What several processes of one server share.
+#[derive(Clone)]
+struct BackEnds {
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+}
+
+impl BackEnds {
+    fn open(folder: &Path) -> Self {
+        let epoch = LogEpoch::from_random([9; 16]);
+        Self {
+            store: Arc::new(store(folder)),
+            bus: Arc::new(LocalBus::open(&folder.join("log.sqlite"), &epoch).unwrap()),
+        }
+    }
 }
 
 pub(crate) fn server_id() -> ServerId {
@@ -42,33 +61,40 @@ impl World {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        let (sfu, channel) = Sfu::start();
+        Self::on(limits, vec![(sfu, channel)]).await
+    }
+
+    /// With these SFUs.
+    pub(crate) async fn on(limits: Limits, sfus: Vec<(Sfu, tonic::transport::Channel)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let issuer = Issuer::start().await;
-        let (sfu, sfu_channel) = Sfu::start().await;
-        let stop = CancellationToken::new();
-        let (address, running, serving) = serve(
-            folder.path(),
-            &issuer,
-            sfu_channel.clone(),
-            limits.clone(),
-            &stop,
-        )
-        .await;
-        let world = Self {
-            issuer,
+        let back_ends = BackEnds::open(folder.path());
+        let sfu = sfus[0].0.clone();
+        let channels = sfus
+            .into_iter()
+            .map(|(_, channel)| ("an SFU".to_owned(), channel));
+        let parts = Parts {
+            issuer: Arc::new(Issuer::start().await),
             sfu,
-            address,
-            sfu_channel,
-            folder,
+            sfus: channels.collect(),
+            back_ends,
+            folder: Arc::new(folder),
             limits,
-            stop,
-            running,
-            serving,
         };
-        world
-            .until("the SFU is watched", |world| world.sfu.watches() > 0)
-            .await;
-        world
+        parts.start().await
+    }
+
+    /// Another process of the same server.
+    pub(crate) async fn replica(&self) -> Self {
+        let parts = Parts {
+            issuer: Arc::clone(&self.issuer),
+            sfu: self.sfu.clone(),
+            sfus: self.sfus.clone(),
+            back_ends: self.back_ends.clone().unwrap(),
+            folder: Arc::clone(&self.folder),
+            limits: self.limits.clone(),
+        };
+        parts.start().await
     }
 
     /// Tells the server to stop and waits until its background work has ended.
@@ -81,16 +107,17 @@ impl World {
     /// Starts again on the same files.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop().await;
-        self.stop = CancellationToken::new();
-        (self.address, self.running, self.serving) = serve(
-            self.folder.path(),
-            &self.issuer,
-            self.sfu_channel.clone(),
-            self.limits.clone(),
-            &self.stop,
-        )
-        .await;
-        self
+        self.back_ends = None;
+        let back_ends = BackEnds::open(self.folder.path());
+        let parts = Parts {
+            issuer: Arc::clone(&self.issuer),
+            sfu: self.sfu.clone(),
+            sfus: self.sfus.clone(),
+            back_ends,
+            folder: Arc::clone(&self.folder),
+            limits: self.limits.clone(),
+        };
+        parts.serve().await
     }
 
     pub(crate) fn token(&self, name: &str) -> String {
@@ -123,32 +150,63 @@ impl World {
     }
 }
 
-async fn serve(
-    folder: &Path,
-    issuer: &Issuer,
-    sfu: tonic::transport::Channel,
+/// What a process is started with.
+struct Parts {
+    issuer: Arc<Issuer>,
+    sfu: Sfu,
+    sfus: Vec<(String, tonic::transport::Channel)>,
+    back_ends: BackEnds,
+    folder: Arc<TempDir>,
     limits: Limits,
-    stop: &CancellationToken,
-) -> (SocketAddr, JoinHandle<Result<(), RunError>>, JoinHandle<()>) {
-    let store = store(folder);
-    let epoch = LogEpoch::from_random([9; 16]);
-    let bus = LocalBus::open(&folder.join("log.sqlite"), &epoch).unwrap();
-    let ports = Ports {
-        store: Arc::new(store),
-        bus: Arc::new(bus),
-        sfu,
-        verifier: issuer.verifier(server_id().as_str()),
-        invites: Some(invites(folder)),
-        registry: Registry::default(),
-    };
-    let signaling = Signaling::new(config(limits), ports);
-    let router = signaling.router().merge(signaling.probes_router());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    let running = tokio::spawn(signaling.run(stop.clone()));
-    (address, running, serving)
+}
+
+impl Parts {
+    /// Starts it, and waits until it watches the first SFU.
+    async fn start(self) -> World {
+        let watches = self.sfu.watches();
+        let world = self.serve().await;
+        world
+            .until("the SFU is watched", |world| world.sfu.watches() > watches)
+            .await;
+        world
+    }
+
+    async fn serve(self) -> World {
+        let Self {
+            issuer,
+            sfu,
+            sfus,
+            back_ends,
+            folder,
+            limits,
+        } = self;
+        let ports = Ports {
+            store: Arc::clone(&back_ends.store),
+            bus: Arc::clone(&back_ends.bus),
+            sfus: sfus.clone(),
+            verifier: issuer.verifier(server_id().as_str()),
+            invites: Some(invites(folder.path())),
+            registry: Registry::default(),
+        };
+        let signaling = Signaling::new(config(limits.clone()), ports);
+        let router = signaling.router().merge(signaling.probes_router());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = router.into_make_service_with_connect_info::<SocketAddr>();
+        let stop = CancellationToken::new();
+        World {
+            issuer,
+            sfu,
+            address,
+            sfus,
+            back_ends: Some(back_ends),
+            folder,
+            limits,
+            serving: tokio::spawn(async move { axum::serve(listener, app).await.unwrap() }),
+            running: tokio::spawn(signaling.run(stop.clone())),
+            stop,
+        }
+    }
 }
 
 pub(crate) fn store(folder: &Path) -> SqliteStore {

@@ -124,6 +124,7 @@ impl Caller {
                 may_speak,
                 may_show: false,
             }),
+            member_id: String::new(),
         };
         let response = self.client.set_capabilities(request).await.unwrap();
         response.into_inner().outcome.unwrap()
@@ -133,6 +134,7 @@ impl Caller {
         let request = v1::LeaveRequest {
             context: self.context(ROOM),
             participant_id,
+            session_id: String::new(),
         };
         let response = self.client.leave(request).await.unwrap().into_inner();
         let done = v1::leave_response::Outcome::Done(v1::Done {});
