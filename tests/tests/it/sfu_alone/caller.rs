@@ -67,6 +67,7 @@ impl Caller {
             holder: Some(v1::Holder {
                 member_id: "m".repeat(26),
                 session_id: "s".repeat(26),
+                watcher: self.name.to_owned(),
                 ..v1::Holder::default()
             }),
         };
