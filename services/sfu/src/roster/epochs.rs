@@ -1,5 +1,5 @@
 //! The highest epochs of rooms that nobody sits in any more, so that a signaling process that
-//! has lost a room cannot make it anew.
+//! has lost a room has to learn of it before it makes it anew.
 
 use std::collections::VecDeque;
 

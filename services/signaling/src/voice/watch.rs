@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gryt_proto::sfu::v1 as sfu;
 use gryt_proto::sfu::v1::watch_response::Event;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{Letter, LinkId, Node, Voice};
-use crate::entropy;
+use crate::{clock, entropy};
 
 /// What was heard of a node, by its link.
 #[derive(Debug)]
@@ -22,12 +22,17 @@ pub(super) enum Heard {
     Event(Event),
     /// The stream ended, or could not be opened.
     Silence,
-    /// Nobody listens at the address: the process that was there has ended.
+    /// Nobody listens at the address any more: the process that was there has ended.
     Nobody,
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// While it is open whether somebody listens at the address.
+const LONGEST_DOUBT: Duration = Duration::from_millis(400);
+/// A firewall refuses in the name of others, and so does a Service whose endpoints are just
+/// changing; a process that has ended is refused for good.
+const GONE_AFTER: Duration = Duration::from_millis(2500);
 
 /// Why a stream was left.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,7 @@ impl From<Status> for Left {
 /// Listens to a node until `stop`.
 pub(crate) async fn watch(link: LinkId, node: Node, voice: Voice, stop: CancellationToken) {
     let mut pause = FIRST_PAUSE;
+    let mut refusals = Refusals::default();
     loop {
         let mut heard_any = false;
         let left = tokio::select! {
@@ -58,11 +64,14 @@ pub(crate) async fn watch(link: LinkId, node: Node, voice: Voice, stop: Cancella
             () = stop.cancelled() => return,
         };
         tracing::info!(address = %node.address, %left, "watch stream left");
-        let heard = if left.is_refused() {
-            Heard::Nobody
-        } else {
-            Heard::Silence
-        };
+        if heard_any {
+            refusals = Refusals::default();
+            pause = FIRST_PAUSE;
+        }
+        let heard = refusals.weigh(&left, clock::now());
+        if refusals.is_in_doubt() {
+            pause = pause.min(LONGEST_DOUBT);
+        }
         if voice
             .mailbox
             .send(Letter::Heard(link, heard))
@@ -71,14 +80,38 @@ pub(crate) async fn watch(link: LinkId, node: Node, voice: Voice, stop: Cancella
         {
             return;
         }
-        if heard_any {
-            pause = FIRST_PAUSE;
-        }
         tokio::select! {
             () = tokio::time::sleep(pause.mul_f64(0.5 + entropy::fraction())) => {}
             () = stop.cancelled() => return,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Since when connections are refused, without an attempt in between that ended otherwise.
+#[derive(Debug, Default)]
+struct Refusals {
+    since: Option<Instant>,
+    /// It has lasted long enough to prove something.
+    proven: bool,
+}
+
+impl Refusals {
+    fn weigh(&mut self, left: &Left, now: Instant) -> Heard {
+        if !left.is_refused() {
+            *self = Self::default();
+            return Heard::Silence;
+        }
+        let since = *self.since.get_or_insert(now);
+        self.proven = now.duration_since(since) >= GONE_AFTER;
+        match self.proven {
+            true => Heard::Nobody,
+            false => Heard::Silence,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.since.is_some() && !self.proven
     }
 }
 
@@ -137,5 +170,30 @@ async fn listen_until(
             .send(Letter::Heard(link, heard))
             .await
             .map_err(|_| Left::Closed)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Left {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        Status::from_error(Box::new(refused)).into()
+    }
+
+    #[test]
+    fn only_lasting_refusals_prove_that_nobody_is_there() {
+        let start = clock::now();
+        let mut refusals = Refusals::default();
+        let mut weigh = |left: &Left, ms| refusals.weigh(left, start + Duration::from_millis(ms));
+
+        assert!(matches!(weigh(&Left::Ended, 0), Heard::Silence));
+        assert!(matches!(weigh(&refused(), 100), Heard::Silence));
+        assert!(matches!(weigh(&refused(), 2_500), Heard::Silence));
+        assert!(matches!(weigh(&Left::Ended, 2_550), Heard::Silence));
+        assert!(matches!(weigh(&refused(), 2_700), Heard::Silence));
+        assert!(matches!(weigh(&refused(), 5_199), Heard::Silence));
+        assert!(matches!(weigh(&refused(), 5_200), Heard::Nobody));
     }
 }
