@@ -65,6 +65,11 @@ pub(crate) struct Config {
     #[arg(long = "allow-origin", env = "GRYT_ALLOW_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub(crate) allow_origins: Vec<String>,
 
+    /// JSON file with issuers elsewhere, such as a Keycloak, where people can sign in instead of with
+    /// an account of this server. See docs/sign-in.md.
+    #[arg(long, env = "GRYT_ISSUERS_FILE")]
+    pub(crate) issuers_file: Option<PathBuf>,
+
     /// Name of the server. Used at the first start only, when the data folder is new.
     #[arg(long, env = "GRYT_NAME", default_value = "Gryt")]
     pub(crate) name: String,

@@ -11,6 +11,7 @@ use gryt_runtime::Parts;
 use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_sfu::Sfu;
 use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::issuers::{Beside, Issuers, IssuersElsewhere};
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
 use gryt_signaling::{Limits, OriginPolicy};
 use prometheus_client::registry::Registry;
@@ -50,7 +51,7 @@ pub(crate) async fn serve(config: Config, data: &DataDir) -> anyhow::Result<()> 
         .then(|| Certificate::keep(&place::certificate(data), &machine, clock::now()))
         .transpose()?;
 
-    let local = Local::open(data, local_config(&config, &reach), clock::now()).await?;
+    let local = Local::open(data, local_config(&config, &reach)?, clock::now()).await?;
     // The media part goes last: signaling says goodbye to it.
     let media_stop = CancellationToken::new();
     let mut registry = Registry::default();
@@ -110,8 +111,13 @@ async fn listen(bind: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
         })
 }
 
-fn local_config(config: &Config, reach: &Reach) -> LocalConfig {
-    LocalConfig {
+fn local_config(config: &Config, reach: &Reach) -> anyhow::Result<LocalConfig> {
+    let elsewhere = config
+        .issuers_file
+        .as_deref()
+        .map(IssuersElsewhere::read)
+        .transpose()?;
+    Ok(LocalConfig {
         naming: Naming::Folder(config.name.clone()),
         public: reach.public.clone(),
         // Behind something that changes the address, only the public one is true.
@@ -125,9 +131,10 @@ fn local_config(config: &Config, reach: &Reach) -> LocalConfig {
                 .collect(),
             loopback_allowed: reach.loopback,
         },
+        issuers: Issuers::elsewhere(elsewhere.unwrap_or_default(), Beside::Own),
         registration: Registration::Open,
         limits: Limits::default(),
-    }
+    })
 }
 
 fn announce(

@@ -3,19 +3,24 @@
 //! and no session; `now` is an argument.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gryt_model::{MemberName, UserId};
-use jsonwebtoken::{Validation, dangerous, decode, decode_header};
-use url::Url;
+use jsonwebtoken::{Header, Validation, dangerous, decode, decode_header};
 
 mod claims;
+mod complaints;
+mod fetch;
 mod jwks;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use fetch::KeySource;
+
 use claims::TokenClaims;
+use complaints::Complaints;
 use jwks::Keys;
 
 /// An issuer that the server relies on.
@@ -26,19 +31,51 @@ pub struct IssuerConfig {
     pub name: Box<str>,
     /// The `iss` of its tokens, byte for byte.
     pub issuer: String,
-    /// Where its keys are published (RFC 7517 section 5).
-    pub jwks_url: Url,
+    /// Where its keys are published.
+    pub keys: KeySource,
+    /// PEM file with the authorities that its certificate may be of, in place of the world's. Read
+    /// again at each fetch.
+    pub ca_file: Option<PathBuf>,
     /// What `aud` has to name: this server's id, so that a token for another server is useless.
     pub audience: String,
+    /// The clients that `azp` or `client_id` may name. None: any.
+    pub authorized_parties: Vec<String>,
     /// The algorithms that its keys may have.
     pub algorithms: Vec<Algorithm>,
+    /// Tolerated difference between the issuer's clock and ours. Sessions last this much longer
+    /// than their tokens, too.
+    pub leeway: Duration,
 }
+
+impl IssuerConfig {
+    /// Reads the file of authorities, for whoever wants to know early that it is of no use.
+    ///
+    /// # Errors
+    /// [`AuthoritiesError`] if it cannot be read, or has no certificate in it.
+    pub fn check_files(&self) -> Result<(), AuthoritiesError> {
+        match &self.ca_file {
+            Some(path) => fetch::authorities(path).map(drop).map_err(AuthoritiesError),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A file of authorities is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct AuthoritiesError(fetch::FetchError);
 
 /// A signature algorithm that is accepted at all (RFC 7518 section 3.1). Asymmetric ones only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+    /// Ed25519 (RFC 8037).
+    EdDsa,
+    /// RSASSA-PSS with SHA-256. Only for keys that name it.
+    Ps256,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
 }
@@ -47,6 +84,9 @@ impl Algorithm {
     fn in_library(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
         }
     }
@@ -60,12 +100,12 @@ pub struct Claims {
     /// What they want to be called: `preferred_username`, else `name`, else the subject, cut to
     /// the rules of a [`MemberName`].
     pub name: MemberName,
-    /// When it stops being good.
+    /// When it stops being good, leeway included.
     pub expires_at: SystemTime,
 }
 
 /// Why a token was not taken. The text never holds any of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum AuthError {
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("token is longer than {MAX_TOKEN_BYTES} bytes")]
@@ -73,6 +113,12 @@ pub enum AuthError {
     /// Not a JWT, or a claim is missing or of the wrong type.
     #[error("token is not readable")]
     Malformed,
+    /// Not an access token: an ID token, a logout token.
+    #[error("token is no access token")]
+    Kind,
+    /// Only good together with a proof that its key is held, which we do not check.
+    #[error("token is bound to a key")]
+    Bound,
     /// `iss` is none of the configured issuers.
     #[error("token is of an unknown issuer")]
     UnknownIssuer,
@@ -82,6 +128,10 @@ pub enum AuthError {
     /// `kid` is missing or not among the issuer's keys.
     #[error("token is signed by an unknown key")]
     UnknownKey,
+    /// `kid` is not among the issuer's keys, but the token is younger than they are: it may be good
+    /// once they could be fetched again.
+    #[error("token is signed by a key that could not be fetched yet")]
+    KeyNotFetched,
     /// No key of the issuer could be fetched so far.
     #[error("issuer's keys are not available")]
     KeysUnavailable,
@@ -91,6 +141,9 @@ pub enum AuthError {
     /// `aud` does not name this server.
     #[error("token is for another audience")]
     Audience,
+    /// It was made for a client that is not ours.
+    #[error("token was made for another client")]
+    Party,
     /// `exp` has passed.
     #[error("token has expired")]
     Expired,
@@ -102,13 +155,11 @@ pub enum AuthError {
 /// The longest token that is looked at.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Tolerated difference between the issuer's clock and ours.
-const LEEWAY: Duration = Duration::from_secs(30);
-
 /// Checks tokens of the configured issuers. Cheap to clone.
 #[derive(Clone)]
 pub struct Verifier {
     issuers: Arc<[Issuer]>,
+    complaints: Arc<Complaints>,
 }
 
 struct Issuer {
@@ -125,26 +176,20 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// A verifier that fetches keys with `http` when it needs them first. Redirects and trusted
-    /// certificates are the client's.
+    /// A verifier that fetches keys when it needs them first.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a client is a handle that the verifier keeps"
-    )]
-    pub fn new(issuers: Vec<IssuerConfig>, http: reqwest::Client) -> Self {
+    pub fn new(issuers: Vec<IssuerConfig>) -> Self {
         let issuers = issuers
             .into_iter()
             .map(|config| Issuer {
-                keys: Keys::new(
-                    config.jwks_url.clone(),
-                    config.algorithms.clone(),
-                    http.clone(),
-                ),
+                keys: Keys::new(&config),
                 config,
             })
             .collect();
-        Self { issuers }
+        Self {
+            issuers,
+            complaints: Arc::default(),
+        }
     }
 
     /// Checks `token` and returns what it says. Waits for the network only when the key is
@@ -162,15 +207,37 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(AuthError::Malformed);
         }
+        if !claims::is_access_token(header.typ.as_deref()) {
+            return Err(AuthError::Kind);
+        }
         let claimed: claims::Unverified =
             dangerous::insecure_decode_claims(token).map_err(|_| AuthError::Malformed)?;
         let issuer = self
             .issuers
             .iter()
-            .find(|issuer| issuer.config.issuer == claimed.iss)
-            .ok_or(AuthError::UnknownIssuer)?;
-        let accepted = issuer
-            .config
+            .find(|issuer| issuer.config.issuer == claimed.iss);
+        let Some(issuer) = issuer else {
+            self.complaints.about("-", AuthError::UnknownIssuer, now);
+            return Err(AuthError::UnknownIssuer);
+        };
+        let checked = issuer.check(token, &header, &claimed, now).await;
+        if let Err(error) = &checked {
+            self.complaints.about(&issuer.config.name, *error, now);
+        }
+        checked
+    }
+}
+
+impl Issuer {
+    async fn check(
+        &self,
+        token: &str,
+        header: &Header,
+        claimed: &claims::Unverified,
+        now: SystemTime,
+    ) -> Result<Claims, AuthError> {
+        let config = &self.config;
+        let accepted = config
             .algorithms
             .iter()
             .any(|algorithm| algorithm.in_library() == header.alg);
@@ -178,14 +245,14 @@ impl Verifier {
             return Err(AuthError::Algorithm);
         }
         let kid = header.kid.as_deref().ok_or(AuthError::UnknownKey)?;
-        let key = issuer.keys.find(kid, now).await?;
+        let key = self.keys.find(kid, claimed.issued_at(), now).await?;
         if key.algorithm.in_library() != header.alg {
             return Err(AuthError::Algorithm);
         }
-        let validation = validation(&issuer.config, key.algorithm);
+        let validation = validation(config, key.algorithm);
         let token = decode::<TokenClaims>(token, &key.decoding, &validation)
             .map_err(|error| refusal(error.kind()))?;
-        token.claims.check(&issuer.config.name, LEEWAY, now)
+        token.claims.check(config, now)
     }
 }
 

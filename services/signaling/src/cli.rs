@@ -10,6 +10,8 @@ use gryt_runtime::LogFormat;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::issuers::{Beside, Issuers, IssuersElsewhere, IssuersError};
+
 /// Serves one Gryt server to its browsers: page, socket, REST and accounts.
 #[derive(Debug, Parser)]
 #[command(name = "gryt-signaling", version, subcommand_negates_reqs = true)]
@@ -69,6 +71,19 @@ pub struct Config {
     #[arg(long, env = "GRYT_SIGNALING_TLS_DIR")]
     pub tls_dir: Option<PathBuf>,
 
+    /// Issuers elsewhere that people sign in at, as a JSON list; their accounts take the place of
+    /// the server's own. See docs/sign-in.md.
+    #[arg(long, env = "GRYT_SIGNALING_ISSUERS", conflicts_with = "issuers_file")]
+    pub issuers: Option<IssuersElsewhere>,
+
+    /// JSON file with the same.
+    #[arg(long, env = "GRYT_SIGNALING_ISSUERS_FILE")]
+    pub issuers_file: Option<PathBuf>,
+
+    /// Keep accounts of the server's own beside those elsewhere.
+    #[arg(long, env = "GRYT_SIGNALING_OWN_ACCOUNTS")]
+    pub own_accounts: bool,
+
     /// File with the token of the owner's invite. With it nobody makes an account without an
     /// invite; left out, everybody may.
     #[arg(long, env = "GRYT_SIGNALING_OWNER_INVITE_FILE")]
@@ -89,6 +104,25 @@ pub struct Config {
     /// How a log line looks: auto, text or json.
     #[arg(long, env = "GRYT_SIGNALING_LOG_FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Where people sign in.
+    ///
+    /// # Errors
+    /// If the file of issuers is of no use.
+    pub fn issuers(&self) -> Result<Issuers, IssuersError> {
+        let beside = match self.own_accounts {
+            true => Beside::Own,
+            false => Beside::Nothing,
+        };
+        let elsewhere = match (&self.issuers, &self.issuers_file) {
+            (Some(issuers), _) => issuers.clone(),
+            (None, Some(file)) => IssuersElsewhere::read(file)?,
+            (None, None) => IssuersElsewhere::default(),
+        };
+        Ok(Issuers::elsewhere(elsewhere, beside))
+    }
 }
 
 const DATA_DIR: &str = "/var/lib/gryt";
@@ -164,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn issuers_come_from_one_place() {
+        let issuers = r#"--issuers=[{"name": "home", "issuer": "https://id.example.org"}]"#;
+        let config = parse(&[issuers]).unwrap().config.unwrap();
+        assert!(config.issuers.is_some());
+        assert!(parse(&[issuers, "--issuers-file=/issuers.json"]).is_err());
+        let file = parse(&["--issuers-file=/nowhere.json"]).unwrap();
+        assert!(file.config.unwrap().issuers().is_err());
+        let none = parse(&[]).unwrap().config.unwrap().issuers().unwrap();
+        assert_eq!(none, Issuers::default());
+    }
+
+    #[test]
     fn account_is_reset_without_what_serving_needs() {
         let cli = Cli::try_parse_from(["gryt-signaling", "account", "reset", "ada"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Account(_))));
@@ -179,6 +225,8 @@ mod tests {
             "--room-capacity=0",
             "--listen=8080",
             "--log-format=xml",
+            "--issuers=[]",
+            "--issuers=keycloak",
         ] {
             assert!(parse(&[bad]).is_err(), "{bad}");
         }

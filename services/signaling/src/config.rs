@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::issuers::IssuerOffer;
+
 /// How this server is reached and by whom.
 #[derive(Debug, Clone)]
 pub struct SignalingConfig {
     /// Where clients open their socket: a `ws:`/`wss:` URL, or a path such as `/ws` under the
     /// address that the request came to.
     pub socket_url: String,
-    /// Where people sign in: a URL, or a path such as `/issuer` under the address that the
-    /// request came to.
-    pub issuer_url: String,
-    /// The client id that the web client uses there.
-    pub client_id: String,
+    /// Where people sign in. The first is for clients that know only one; none is no use.
+    pub issuers: Vec<IssuerOffer>,
     /// Whether browsers reach this server by TLS; decides `wss:` and `https:` for paths.
     pub reached_by_tls: bool,
-    /// Whether nobody makes an account without an invite.
+    /// Whether nobody makes an account of the server's own without an invite.
     pub by_invite: bool,
     /// Which pages may talk to this server.
     pub origins: OriginPolicy,

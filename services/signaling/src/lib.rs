@@ -30,6 +30,7 @@ pub mod data_dir;
 mod entropy;
 mod fanout;
 mod found;
+pub mod issuers;
 mod live;
 pub mod local;
 mod metrics;
@@ -44,7 +45,10 @@ mod web_client;
 mod well_known;
 mod ws;
 
-pub use auth::{Algorithm, AuthError, Claims, IssuerConfig, MAX_TOKEN_BYTES, Verifier};
+pub use auth::{
+    Algorithm, AuthError, AuthoritiesError, Claims, IssuerConfig, KeySource, MAX_TOKEN_BYTES,
+    Verifier,
+};
 pub use config::{Limits, OriginPolicy, SignalingConfig, public_url};
 
 use fanout::Fanout;

@@ -4,11 +4,11 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use gryt_bus::{LocalBus, LogEpoch};
-use gryt_issuer::{AllowedOrigins, CLIENT_ID, Issuer, IssuerConfig, Registration};
+use gryt_issuer::{AllowedOrigins, Issuer, IssuerConfig, Registration};
 use gryt_model::ServerId;
 use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_store::{FirstOpen, Server, SqliteStore, Store as _};
@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::data_dir::DataDir;
+use crate::issuers::{Issuers, IssuersError, OWN};
 use crate::{
-    Algorithm, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier, entropy,
+    Algorithm, KeySource, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier,
+    entropy,
 };
 
 /// Where the issuer is on the one port.
@@ -37,7 +39,9 @@ pub struct LocalConfig {
     pub only_public: bool,
     /// All origins whose pages may talk to it and sign in.
     pub origins: OriginPolicy,
-    /// Who may make an account.
+    /// Where people sign in.
+    pub issuers: Issuers,
+    /// Who may make an account of the server's own.
     pub registration: Registration,
     /// What one client may use up.
     pub limits: Limits,
@@ -83,12 +87,12 @@ pub enum LocalError {
     /// No port on this machine's own address.
     #[error("publish the issuer's keys to this process")]
     PublishKeys(#[source] std::io::Error),
-    /// No HTTP client.
-    #[error("make an HTTP client")]
-    MakeClient(#[source] reqwest::Error),
     /// The keys' address is none.
     #[error("name the issuer's keys")]
     NameKeys(#[source] url::ParseError),
+    /// Issuers elsewhere.
+    #[error("rely on the issuers")]
+    UseIssuers(#[source] IssuersError),
 }
 
 /// A server whose files are open.
@@ -97,8 +101,14 @@ pub struct Local {
     config: LocalConfig,
     store: Arc<SqliteStore>,
     bus: Arc<LocalBus>,
-    issuer: Issuer,
+    own: Option<OwnAccounts>,
     verifier: Verifier,
+}
+
+/// The issuer of the server's own accounts, and where its keys will be published.
+#[derive(Debug)]
+struct OwnAccounts {
+    issuer: Issuer,
     keys: TcpListener,
 }
 
@@ -115,10 +125,10 @@ pub struct Started {
 
 /// Publishes the issuer's keys to this process alone, plain and on this machine's own address:
 /// tokens are checked as those of an issuer elsewhere, whatever certificate the public port shows.
+/// Nothing where all accounts are elsewhere.
 #[derive(Debug)]
 pub struct Keys {
-    listener: TcpListener,
-    router: Router,
+    own: Option<(TcpListener, Router)>,
 }
 
 impl Local {
@@ -135,19 +145,23 @@ impl Local {
         let epoch = LogEpoch::from_random(entropy::bits());
         let bus = LocalBus::open(&data.events_db(), &epoch).map_err(LocalError::OpenLog)?;
         let server = store.server();
-        let issuer = Issuer::open(issuer_config(data, &config, server), now)
-            .map_err(LocalError::OpenIssuer)?;
-        let keys = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(LocalError::PublishKeys)?;
-        let verifier = verifier(&keys, &config.public, server)?;
+        let own = if config.issuers.has_own() {
+            let issuer = Issuer::open(issuer_config(data, &config, server), now)
+                .map_err(LocalError::OpenIssuer)?;
+            let keys = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .await
+                .map_err(LocalError::PublishKeys)?;
+            Some(OwnAccounts { issuer, keys })
+        } else {
+            None
+        };
+        let verifier = verifier(own.as_ref(), &config, server)?;
         Ok(Self {
             config,
             store: Arc::new(store),
             bus: Arc::new(bus),
-            issuer,
+            own,
             verifier,
-            keys,
         })
     }
 
@@ -158,28 +172,27 @@ impl Local {
             config,
             store,
             bus,
-            issuer,
+            own,
             verifier,
-            keys,
         } = self;
         let ports = Ports {
             store,
             bus,
             sfus,
             verifier,
-            invites: Some(issuer.invites()),
+            invites: own.as_ref().map(|own| own.issuer.invites()),
             registry,
         };
         let signaling = Signaling::new(signaling_config(config), ports);
-        let router = Router::new()
-            .nest(ISSUER_PATH, issuer.router())
-            .merge(signaling.router());
+        let router = match &own {
+            Some(own) => Router::new().nest(ISSUER_PATH, own.issuer.router()),
+            None => Router::new(),
+        };
         Started {
+            router: router.merge(signaling.router()),
             signaling,
-            router,
             keys: Keys {
-                listener: keys,
-                router: issuer.keys_router(),
+                own: own.map(|own| (own.keys, own.issuer.keys_router())),
             },
         }
     }
@@ -188,12 +201,15 @@ impl Local {
 impl Keys {
     /// Serves until `stop`.
     pub async fn serve(self, stop: CancellationToken) {
+        let Some((listener, router)) = self.own else {
+            return stop.cancelled().await;
+        };
         let site = Site {
-            router: self.router,
+            router,
             tls: None,
             proxies: TrustedProxies::default(),
         };
-        http::serve(self.listener, site, stop).await;
+        http::serve(listener, site, stop).await;
     }
 }
 
@@ -244,24 +260,32 @@ fn issuer_config(data: &DataDir, config: &LocalConfig, server: &Server) -> Issue
     }
 }
 
-/// Tokens are checked by the keys that the issuer publishes, as with an issuer elsewhere.
-fn verifier(keys: &TcpListener, public: &str, server: &Server) -> Result<Verifier, LocalError> {
-    let address = keys.local_addr().map_err(LocalError::PublishKeys)?;
-    let config = crate::IssuerConfig {
-        name: "local".into(),
-        issuer: format!("{public}{ISSUER_PATH}"),
-        jwks_url: format!("http://{address}/jwks")
-            .parse()
-            .map_err(LocalError::NameKeys)?,
-        audience: server.id.to_string(),
-        algorithms: vec![Algorithm::Es256],
-    };
-    // No proxy: what is asked is this process.
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .map_err(LocalError::MakeClient)?;
-    Ok(Verifier::new(vec![config], http))
+/// Own tokens are checked by the keys that the issuer publishes, as those of issuers elsewhere.
+fn verifier(
+    own: Option<&OwnAccounts>,
+    config: &LocalConfig,
+    server: &Server,
+) -> Result<Verifier, LocalError> {
+    let mut issuers = config
+        .issuers
+        .checks(&server.id)
+        .map_err(LocalError::UseIssuers)?;
+    if let Some(own) = own {
+        let address = own.keys.local_addr().map_err(LocalError::PublishKeys)?;
+        let keys = format!("http://{address}/jwks");
+        issuers.push(crate::IssuerConfig {
+            name: OWN.into(),
+            issuer: format!("{}{ISSUER_PATH}", config.public),
+            keys: KeySource::Jwks(keys.parse().map_err(LocalError::NameKeys)?),
+            ca_file: None,
+            audience: server.id.to_string(),
+            authorized_parties: Vec::new(),
+            algorithms: vec![Algorithm::Es256],
+            // One clock signs and checks.
+            leeway: Duration::ZERO,
+        });
+    }
+    Ok(Verifier::new(issuers))
 }
 
 fn signaling_config(config: LocalConfig) -> SignalingConfig {
@@ -270,6 +294,7 @@ fn signaling_config(config: LocalConfig) -> SignalingConfig {
         public,
         only_public,
         origins,
+        issuers,
         registration,
         limits,
     } = config;
@@ -281,8 +306,7 @@ fn signaling_config(config: LocalConfig) -> SignalingConfig {
     };
     SignalingConfig {
         socket_url,
-        issuer_url,
-        client_id: CLIENT_ID.to_owned(),
+        issuers: issuers.offers(issuer_url),
         reached_by_tls: public.starts_with("https://"),
         by_invite: matches!(registration, Registration::ByInvite { .. }),
         origins,

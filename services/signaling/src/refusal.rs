@@ -97,9 +97,21 @@ impl From<AuthError> for Refusal {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Expired => Self::new(Reason::TokenExpired, "The token has run out."),
-            AuthError::KeysUnavailable => Self::internal("fetch the issuer's keys", &error),
+            AuthError::KeysUnavailable | AuthError::KeyNotFetched => {
+                tracing::debug!(%error, "token cannot be checked");
+                Self {
+                    retry_after: Some(Duration::from_secs(5)),
+                    ..Self::new(
+                        Reason::IssuerUnavailable,
+                        "The sign-in service does not answer, so the token cannot be checked.",
+                    )
+                }
+            }
             AuthError::TooLarge
             | AuthError::Malformed
+            | AuthError::Kind
+            | AuthError::Bound
+            | AuthError::Party
             | AuthError::UnknownIssuer
             | AuthError::Algorithm
             | AuthError::UnknownKey
@@ -173,9 +185,11 @@ fn status(reason: Reason) -> StatusCode {
         Reason::NonceReused | Reason::NotInRoom | Reason::StaleOffer | Reason::TooManyInvites => {
             StatusCode::CONFLICT
         }
-        Reason::RoomFull | Reason::NoNode | Reason::SlowConsumer | Reason::GoingAway => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Reason::RoomFull
+        | Reason::NoNode
+        | Reason::SlowConsumer
+        | Reason::GoingAway
+        | Reason::IssuerUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Reason::Internal | Reason::Unspecified => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

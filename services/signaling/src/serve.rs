@@ -43,7 +43,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         Ok::<_, SfuAddressError>((url.to_string(), channel))
     });
     let sfus = sfus.collect::<Result<_, _>>()?;
-    let local = Local::open(&data, local_config(&config), now()).await?;
+    let local = Local::open(&data, local_config(&config)?, now()).await?;
     let Started {
         signaling,
         router,
@@ -93,23 +93,24 @@ fn acceptor(folder: &TlsFolder) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn local_config(config: &Config) -> LocalConfig {
+fn local_config(config: &Config) -> anyhow::Result<LocalConfig> {
     let public = config.public_url.origin().ascii_serialization();
     let owner = config.owner_invite_file.clone();
-    LocalConfig {
+    Ok(LocalConfig {
         naming: Naming::Given(config.server_id.clone(), config.name.clone()),
         only_public: true,
         origins: OriginPolicy {
             allowed: vec![public.clone()],
             loopback_allowed: false,
         },
+        issuers: config.issuers()?,
         registration: owner.map_or(Registration::Open, |owner| Registration::ByInvite { owner }),
         limits: Limits {
             room_capacity: config.room_capacity.get(),
             ..Limits::default()
         },
         public,
-    }
+    })
 }
 
 #[expect(

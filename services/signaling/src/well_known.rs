@@ -10,6 +10,7 @@ use gryt_proto::client::v1 as wire;
 use serde::Serialize;
 
 use crate::config::SignalingConfig;
+use crate::issuers::{IssuerOffer, OWN};
 use crate::ws::PROTOCOL_VERSION;
 
 #[derive(Debug, Serialize)]
@@ -17,11 +18,23 @@ struct Document<'a> {
     server_id: &'a str,
     name: &'a str,
     socket_url: String,
+    /// The first of `issuers`.
     issuer: String,
     client_id: &'a str,
+    issuers: Vec<Issuer<'a>>,
     protocol_version: u32,
-    /// `invite`: nobody makes an account without one; `open`: everybody may.
+    /// `invite`: nobody makes an account without one; `open`: everybody may; `elsewhere`: the
+    /// server has no accounts of its own.
     registration: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Issuer<'a> {
+    /// `local`: the server's own accounts.
+    name: &'a str,
+    label: &'a str,
+    issuer: String,
+    client_id: &'a str,
 }
 
 /// The document's route.
@@ -40,17 +53,38 @@ fn document(config: &SignalingConfig, server: &wire::Server, headers: &HeaderMap
     } else {
         ("http", "ws")
     };
+    let issuer = |offer: &'_ IssuerOffer| absolute(&offer.url, web, host);
+    let first = config.issuers.first();
     let document = Document {
         server_id: &server.server_id,
         name: &server.name,
         socket_url: absolute(&config.socket_url, socket, host),
-        issuer: absolute(&config.issuer_url, web, host),
-        client_id: &config.client_id,
+        issuer: first.map(issuer).unwrap_or_default(),
+        client_id: first.map_or("", |first| &first.client_id),
+        issuers: config
+            .issuers
+            .iter()
+            .map(|offer| Issuer {
+                name: &offer.name,
+                label: &offer.label,
+                issuer: issuer(offer),
+                client_id: &offer.client_id,
+            })
+            .collect(),
         protocol_version: PROTOCOL_VERSION,
-        registration: if config.by_invite { "invite" } else { "open" },
+        registration: registration(config),
     };
     let fresh = [(header::CACHE_CONTROL, "no-cache")];
     (fresh, Json(document)).into_response()
+}
+
+fn registration(config: &SignalingConfig) -> &'static str {
+    let has_own = config.issuers.iter().any(|offer| offer.name == OWN);
+    match (has_own, config.by_invite) {
+        (false, _) => "elsewhere",
+        (true, true) => "invite",
+        (true, false) => "open",
+    }
 }
 
 /// A path becomes a URL under the address that the request came to.

@@ -5,12 +5,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use gryt_model::{MemberName, UserId};
 use serde::Deserialize;
 
-use super::{AuthError, Claims};
+use super::{AuthError, Claims, IssuerConfig};
 
-/// The one claim that is read before the signature is checked: it only chooses the keys.
+/// The claims that are read before the signature is checked: they only choose the keys, and
+/// whether a key that is missing may be a newer one.
 #[derive(Deserialize)]
 pub(super) struct Unverified {
     pub(super) iss: String,
+    iat: Option<serde_json::Value>,
+}
+
+impl Unverified {
+    pub(super) fn issued_at(&self) -> Option<SystemTime> {
+        numeric_date(self.iat.as_ref()?.as_f64()?).ok()
+    }
 }
 
 /// A payload with a good signature, for the right audience. Times are NumericDates, which may
@@ -20,6 +28,15 @@ pub(super) struct TokenClaims {
     sub: String,
     exp: f64,
     nbf: Option<f64>,
+    /// Keycloak's word for what a token is for.
+    typ: Option<String>,
+    /// Whom the token was made for: `azp` is Keycloak's, `client_id` RFC 9068's.
+    azp: Option<String>,
+    client_id: Option<String>,
+    /// What only an ID token has (OpenID Connect Core section 3.1.3.6).
+    at_hash: Option<serde_json::Value>,
+    /// Only whoever holds a key may use the token (RFC 7800, RFC 9449).
+    cnf: Option<serde_json::Value>,
     preferred_username: Option<String>,
     name: Option<String>,
 }
@@ -28,18 +45,15 @@ pub(super) struct TokenClaims {
 const MAX_SUBJECT_BYTES: usize = 255;
 
 impl TokenClaims {
-    pub(super) fn check(
-        self,
-        issuer: &str,
-        leeway: Duration,
-        now: SystemTime,
-    ) -> Result<Claims, AuthError> {
-        let expires_at = numeric_date(self.exp)?;
-        if now >= expires_at + leeway {
+    pub(super) fn check(self, issuer: &IssuerConfig, now: SystemTime) -> Result<Claims, AuthError> {
+        self.check_kind()?;
+        self.check_party(&issuer.authorized_parties)?;
+        let expires_at = numeric_date(self.exp)? + issuer.leeway;
+        if now >= expires_at {
             return Err(AuthError::Expired);
         }
         if let Some(nbf) = self.nbf
-            && now + leeway < numeric_date(nbf)?
+            && now + issuer.leeway < numeric_date(nbf)?
         {
             return Err(AuthError::NotYetValid);
         }
@@ -54,13 +68,53 @@ impl TokenClaims {
             .ok_or(AuthError::Malformed)?;
         Ok(Claims {
             user: UserId {
-                issuer: issuer.into(),
+                issuer: issuer.name.clone(),
                 subject: self.sub.into(),
             },
             name,
             expires_at,
         })
     }
+
+    /// Only access tokens, and only those that whoever bears them may use: a proof of possession
+    /// has no place in a WebSocket's handshake.
+    fn check_kind(&self) -> Result<(), AuthError> {
+        match self.typ.as_deref() {
+            None | Some("Bearer") => {}
+            Some("DPoP") => return Err(AuthError::Bound),
+            Some(_) => return Err(AuthError::Kind),
+        }
+        if self.at_hash.is_some() {
+            return Err(AuthError::Kind);
+        }
+        if self.cnf.is_some() {
+            return Err(AuthError::Bound);
+        }
+        Ok(())
+    }
+
+    fn check_party(&self, authorized: &[String]) -> Result<(), AuthError> {
+        if authorized.is_empty() {
+            return Ok(());
+        }
+        let party = self.azp.as_ref().or(self.client_id.as_ref());
+        match party {
+            Some(party) if authorized.contains(party) => Ok(()),
+            Some(_) | None => Err(AuthError::Party),
+        }
+    }
+}
+
+/// Whether a header's `typ` is that of an access token, or says nothing (RFC 7515 section 4.1.9).
+pub(super) fn is_access_token(typ: Option<&str>) -> bool {
+    let Some(typ) = typ else {
+        return true;
+    };
+    let typ = typ.to_ascii_lowercase();
+    matches!(
+        typ.strip_prefix("application/").unwrap_or(&typ),
+        "jwt" | "at+jwt"
+    )
 }
 
 /// Cuts `text` to what a member may be called; `None` if nothing is left.

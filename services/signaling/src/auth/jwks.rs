@@ -8,9 +8,9 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use url::Url;
 
-use super::{Algorithm, AuthError};
+use super::fetch::{FetchError, Source};
+use super::{Algorithm, AuthError, IssuerConfig};
 
 /// Keys older than this are fetched again, in the background.
 const FRESH: Duration = Duration::from_secs(600);
@@ -19,7 +19,6 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Between two fetches while none has worked yet: at the start the issuer may come up after us.
 const PAUSE_WHILE_EMPTY: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-const MAX_SET_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 64;
 
 /// One verification key. Its algorithm is a property of the key, never of a token.
@@ -33,9 +32,11 @@ pub(super) struct Keys {
 }
 
 struct Shared {
-    url: Url,
+    /// The issuer's name, for the log.
+    issuer: Box<str>,
+    source: Source,
     algorithms: Vec<Algorithm>,
-    http: reqwest::Client,
+    leeway: Duration,
     set: RwLock<KeySet>,
     /// Held for the length of a fetch, so that there is one at a time.
     flight: Arc<Mutex<Flight>>,
@@ -50,37 +51,48 @@ struct KeySet {
 #[derive(Default)]
 struct Flight {
     last_attempt: Option<SystemTime>,
+    /// The last attempt failed.
+    failing: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum FetchError {
+enum RefreshError {
     #[error("no answer within {FETCH_TIMEOUT:?}")]
     TimedOut,
-    #[error("ask the issuer")]
-    Request(#[source] reqwest::Error),
-    #[error("the key set is larger than {MAX_SET_BYTES} bytes")]
-    TooLarge,
+    #[error("fetch the key set")]
+    Fetch(#[source] FetchError),
     #[error("read the key set")]
     Parse(#[source] serde_json::Error),
-    #[error("the key set has no usable key")]
+    #[error("the key set has no key of an accepted algorithm")]
     NoKey,
 }
 
 impl Keys {
-    pub(super) fn new(url: Url, algorithms: Vec<Algorithm>, http: reqwest::Client) -> Self {
+    pub(super) fn new(config: &IssuerConfig) -> Self {
         Self {
             shared: Arc::new(Shared {
-                url,
-                algorithms,
-                http,
+                issuer: config.name.clone(),
+                source: Source {
+                    issuer: config.issuer.clone(),
+                    keys: config.keys.clone(),
+                    ca_file: config.ca_file.clone(),
+                },
+                algorithms: config.algorithms.clone(),
+                leeway: config.leeway,
                 set: RwLock::default(),
                 flight: Arc::default(),
             }),
         }
     }
 
-    /// The key named `kid`; an unknown one waits for a fetch if one is due.
-    pub(super) async fn find(&self, kid: &str, now: SystemTime) -> Result<Arc<Key>, AuthError> {
+    /// The key named `kid`; an unknown one waits for a fetch if one is due. `issued_at`: when the
+    /// token says that it was signed.
+    pub(super) async fn find(
+        &self,
+        kid: &str,
+        issued_at: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Result<Arc<Key>, AuthError> {
         if let Some(key) = self.shared.known(kid) {
             self.refresh_if_stale(now);
             return Ok(key);
@@ -99,6 +111,7 @@ impl Keys {
         match self.shared.known(kid) {
             Some(key) => Ok(key),
             None if self.shared.is_empty() => Err(AuthError::KeysUnavailable),
+            None if self.shared.may_be_older_than(issued_at) => Err(AuthError::KeyNotFetched),
             None => Err(AuthError::UnknownKey),
         }
     }
@@ -132,6 +145,15 @@ impl Shared {
         set.fetched_at.is_none_or(|at| distance(at, now) >= FRESH)
     }
 
+    /// Whether a key may have been published after the set was fetched, and signed then.
+    fn may_be_older_than(&self, issued_at: Option<SystemTime>) -> bool {
+        let set = self.set.read().unwrap_or_else(PoisonError::into_inner);
+        match (issued_at, set.fetched_at) {
+            (Some(issued_at), Some(fetched_at)) => issued_at + self.leeway > fetched_at,
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+
     fn is_due(&self, flight: &Flight, now: SystemTime) -> bool {
         let pause = if self.is_empty() {
             PAUSE_WHILE_EMPTY
@@ -147,37 +169,36 @@ impl Shared {
         flight.last_attempt = Some(now);
         let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch())
             .await
-            .unwrap_or(Err(FetchError::TimedOut));
+            .unwrap_or(Err(RefreshError::TimedOut));
+        let issuer = &*self.issuer;
         match fetched {
             Ok(by_kid) => {
-                tracing::debug!(keys = by_kid.len(), "fetched the issuer's keys");
+                if flight.failing {
+                    tracing::info!(issuer, "the issuer's keys can be fetched again");
+                }
+                flight.failing = false;
+                tracing::debug!(issuer, keys = by_kid.len(), "fetched the issuer's keys");
                 *self.set.write().unwrap_or_else(PoisonError::into_inner) = KeySet {
                     by_kid,
                     fetched_at: Some(now),
                 };
             }
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "could not fetch the issuer's keys, the known ones stay"
-            ),
+            Err(error) => {
+                // Once for an outage, however long it is.
+                if !flight.failing {
+                    tracing::warn!(
+                        issuer,
+                        error = &error as &dyn std::error::Error,
+                        "could not fetch the issuer's keys, the known ones stay"
+                    );
+                }
+                flight.failing = true;
+            }
         }
     }
 
-    async fn fetch(&self) -> Result<BTreeMap<String, Arc<Key>>, FetchError> {
-        let mut response = self
-            .http
-            .get(self.url.clone())
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(FetchError::Request)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(FetchError::Request)? {
-            if body.len() + chunk.len() > MAX_SET_BYTES {
-                return Err(FetchError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
+    async fn fetch(&self) -> Result<BTreeMap<String, Arc<Key>>, RefreshError> {
+        let body = self.source.key_set().await.map_err(RefreshError::Fetch)?;
         parse(&body, &self.algorithms)
     }
 }
@@ -188,8 +209,8 @@ struct PublishedSet {
 }
 
 /// Takes the keys we can use; foreign kinds are passed over, as RFC 7517 section 5 asks.
-fn parse(body: &[u8], accepted: &[Algorithm]) -> Result<BTreeMap<String, Arc<Key>>, FetchError> {
-    let set: PublishedSet = serde_json::from_slice(body).map_err(FetchError::Parse)?;
+fn parse(body: &[u8], accepted: &[Algorithm]) -> Result<BTreeMap<String, Arc<Key>>, RefreshError> {
+    let set: PublishedSet = serde_json::from_slice(body).map_err(RefreshError::Parse)?;
     let by_kid: BTreeMap<_, _> = set
         .keys
         .into_iter()
@@ -198,7 +219,7 @@ fn parse(body: &[u8], accepted: &[Algorithm]) -> Result<BTreeMap<String, Arc<Key
         .filter_map(|jwk| usable(&jwk, accepted))
         .collect();
     if by_kid.is_empty() {
-        return Err(FetchError::NoKey);
+        return Err(RefreshError::NoKey);
     }
     Ok(by_kid)
 }
@@ -223,27 +244,29 @@ fn usable(jwk: &Jwk, accepted: &[Algorithm]) -> Option<(String, Arc<Key>)> {
     ))
 }
 
+/// What the key's kind can be used for, narrowed to what the issuer says it is for.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the library's enum grows; what we do not name we do not accept"
+    reason = "the library's enums grow; what we do not name we do not accept"
 )]
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
-    let by_kind = match &jwk.algorithm {
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            Algorithm::Es256
-        }
-        AlgorithmParameters::RSA(_) => Algorithm::Rs256,
-        _ => return None,
-    };
-    match jwk.common.key_algorithm {
-        None => Some(by_kind),
-        Some(named) => {
-            let expected = match by_kind {
-                Algorithm::Es256 => KeyAlgorithm::ES256,
-                Algorithm::Rs256 => KeyAlgorithm::RS256,
-            };
-            (named == expected).then_some(by_kind)
-        }
+    let named = jwk.common.key_algorithm;
+    match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(key) => match (&key.curve, named) {
+            (EllipticCurve::P256, None | Some(KeyAlgorithm::ES256)) => Some(Algorithm::Es256),
+            (EllipticCurve::P384, None | Some(KeyAlgorithm::ES384)) => Some(Algorithm::Es384),
+            _ => None,
+        },
+        AlgorithmParameters::OctetKeyPair(key) => match (&key.curve, named) {
+            (EllipticCurve::Ed25519, None | Some(KeyAlgorithm::EdDSA)) => Some(Algorithm::EdDsa),
+            _ => None,
+        },
+        AlgorithmParameters::RSA(_) => match named {
+            None | Some(KeyAlgorithm::RS256) => Some(Algorithm::Rs256),
+            Some(KeyAlgorithm::PS256) => Some(Algorithm::Ps256),
+            Some(_) => None,
+        },
+        _ => None,
     }
 }
 

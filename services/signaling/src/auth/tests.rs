@@ -13,8 +13,11 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
+use url::Url;
 
 use super::*;
+
+mod elsewhere;
 
 const RSA_PEM: &[u8] = include_bytes!("rsa_for_tests.pem");
 const RSA_MODULUS: &str = "x-lbN60dWHthYVyEV5S5ZATlTTDREmnXdyWpT6kxxC2Jmvk4HUzU8joDTjRaF3zgkIiIU2PLG9P-P2n_AcHjakO9XWwgsEo898B2ulm1M-fJHuvqMBn5UBOEbZ4IQgbQLnzZpsF9zr7DvQxpGDF6SkfAhf5_1lTr2g8XYHR9JjA2UAFCDJkrMFmgvdgXg-YgMW2z9lfLUqN2snvC59YQDQ4BSbb8p-qLxMMr6UGobD-tdS2Dhf8MFGYoMGurErMpptT4TEMYh4OT8pABN-iXMcKBGhY7vM7ayssngD0cKspgkQ0RMbkOqDORhJM9_LMJvP6e5CUKic60entLo2HTKw";
@@ -108,7 +111,11 @@ impl Published {
     }
 
     fn publish(&self, keys: &[Value]) {
-        *self.answer.lock().unwrap() = (StatusCode::OK, json!({ "keys": keys }).to_string());
+        self.answer_with(StatusCode::OK, &json!({ "keys": keys }));
+    }
+
+    fn answer_with(&self, status: StatusCode, body: &Value) {
+        *self.answer.lock().unwrap() = (status, body.to_string());
     }
 
     fn break_down(&self) {
@@ -120,14 +127,20 @@ impl Published {
     }
 
     pub(crate) fn verifier(&self) -> Verifier {
-        let config = IssuerConfig {
+        Verifier::new(vec![self.config()])
+    }
+
+    fn config(&self) -> IssuerConfig {
+        IssuerConfig {
             name: "local".into(),
             issuer: ISSUER.to_owned(),
-            jwks_url: self.url.clone(),
+            keys: KeySource::Jwks(self.url.clone()),
+            ca_file: None,
             audience: AUDIENCE.to_owned(),
+            authorized_parties: Vec::new(),
             algorithms: vec![Algorithm::Es256, Algorithm::Rs256],
-        };
-        Verifier::new(vec![config], reqwest::Client::new())
+            leeway: Duration::from_secs(30),
+        }
     }
 }
 
@@ -144,7 +157,7 @@ async fn good_token_says_who_it_is_for() {
     assert_eq!(&*claims.user.issuer, "local");
     assert_eq!(&*claims.user.subject, "1234");
     assert_eq!(claims.name.as_str(), "ada");
-    assert_eq!(claims.expires_at, at(300));
+    assert_eq!(claims.expires_at, at(330), "with the leeway");
 }
 
 #[tokio::test]

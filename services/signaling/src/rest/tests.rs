@@ -18,6 +18,7 @@ use tonic::transport::Endpoint;
 use tower::ServiceExt as _;
 
 use crate::auth::tests::{AUDIENCE, ISSUER, Published, Signer};
+use crate::issuers::Issuers;
 use crate::{Limits, OriginPolicy, Ports, Signaling, SignalingConfig, clock};
 
 const PAGE: &str = "http://localhost:8080";
@@ -88,8 +89,7 @@ impl Api {
         };
         let config = SignalingConfig {
             socket_url: "/ws".to_owned(),
-            issuer_url: "/issuer".to_owned(),
-            client_id: "gryt-web".to_owned(),
+            issuers: Issuers::default().offers("/issuer".to_owned()),
             reached_by_tls: false,
             by_invite: false,
             origins: OriginPolicy {

@@ -1,5 +1,6 @@
 //! The handshake of `GET /ws`: origin, subprotocol, token, number of sockets.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -108,7 +109,10 @@ async fn admit(shared: &Shared, token: &str) -> Admission {
             let refusal = Refusal::from(error);
             return Admission::Refused(Farewell {
                 reason: refusal.reason,
-                message: "The token is not accepted.",
+                message: match refusal.message {
+                    Cow::Borrowed(message) => message,
+                    Cow::Owned(_) => "The token is not accepted.",
+                },
             });
         }
     };

@@ -26,6 +26,12 @@ async fn well_known_document_tells_where_to_go() {
             "socket_url": format!("ws://{address}/ws"),
             "issuer": format!("http://{address}/issuer"),
             "client_id": "gryt-web",
+            "issuers": [{
+                "name": "local",
+                "label": "Account on this server",
+                "issuer": format!("http://{address}/issuer"),
+                "client_id": "gryt-web",
+            }],
             "protocol_version": 1,
             "registration": "open",
         })

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gryt_signaling::{Algorithm, IssuerConfig, Verifier};
+use gryt_signaling::{Algorithm, IssuerConfig, KeySource, Verifier};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -52,11 +52,14 @@ impl Issuer {
         let config = IssuerConfig {
             name: "local".into(),
             issuer: ISSUER.to_owned(),
-            jwks_url: self.jwks_url.parse().unwrap(),
+            keys: KeySource::Jwks(self.jwks_url.parse().unwrap()),
+            ca_file: None,
             audience: audience.to_owned(),
+            authorized_parties: Vec::new(),
             algorithms: vec![Algorithm::Es256],
+            leeway: Duration::ZERO,
         };
-        Verifier::new(vec![config], reqwest::Client::new())
+        Verifier::new(vec![config])
     }
 
     pub(crate) fn claims(name: &str, audience: &str, valid_for: i64) -> Value {

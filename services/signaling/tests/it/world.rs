@@ -8,6 +8,7 @@ use std::time::Duration;
 use gryt_bus::{Bus, LocalBus, LogEpoch};
 use gryt_issuer::{AllowedOrigins, Invites, IssuerConfig, Registration};
 use gryt_model::ServerId;
+use gryt_signaling::issuers::Issuers;
 use gryt_signaling::{
     Limits, OriginPolicy, Ports, RunError, Signaling, SignalingConfig, first_channels,
 };
@@ -223,8 +224,7 @@ pub(crate) fn store(folder: &Path) -> SqliteStore {
 pub(crate) fn config(limits: Limits) -> SignalingConfig {
     SignalingConfig {
         socket_url: "/ws".to_owned(),
-        issuer_url: "/issuer".to_owned(),
-        client_id: "gryt-web".to_owned(),
+        issuers: Issuers::default().offers("/issuer".to_owned()),
         reached_by_tls: false,
         by_invite: false,
         origins: OriginPolicy {
