@@ -121,7 +121,9 @@ function ConnectionNotice(props: { link: ServerLink }) {
     <Notice>
       <span className="spinner" aria-hidden="true" />
       <span>
-        Resuming… What you write is sent once the server is back.{" "}
+        {phase.kind === "reconnecting" && phase.issuerAway
+          ? "The sign-in service does not answer. What you write is sent once it is back."
+          : "Resuming… What you write is sent once the server is back."}{" "}
         {phase.kind === "reconnecting" && <RetryCountdown atMs={phase.retryAtMs} />}
       </span>
       <Button onClick={props.link.hurry}>Try now</Button>

@@ -19,6 +19,7 @@ const sentences: Partial<Record<Reason, string>> = {
   [Reason.UNKNOWN_INVITE]: "This invite is over already.",
   [Reason.TOO_MANY_INVITES]: "There are too many open invites. Revoke one first.",
   [Reason.NO_INVITES]: "The accounts of this server are made elsewhere.",
+  [Reason.ISSUER_UNAVAILABLE]: "The sign-in service does not answer. Try again shortly.",
   [Reason.INTERNAL]: "The server failed. Try again.",
 };
 

@@ -1,7 +1,7 @@
 // Connections to servers, and what is known about each of them.
 
 export { parseAddress } from "./auth/address.ts";
-export { type DiscoveryFailure, discover } from "./auth/discovery.ts";
+export { type Discovery, type DiscoveryFailure, discover, type Issuer } from "./auth/discovery.ts";
 export { checkInvite, type InviteAnswer, inviteIn } from "./auth/invite.ts";
 export { returningTo, signedInPath } from "./auth/signIn.ts";
 export { SocketsProvider } from "./components/SocketsProvider.tsx";
@@ -21,6 +21,7 @@ export type {
   Request,
   ServerAddress,
   ServerConnection,
+  SignedOutReason,
   StopReason,
 } from "./types/connection.ts";
 export type { VoiceError, VoicePhase, VoiceSession, VoiceStats } from "./types/voice.ts";

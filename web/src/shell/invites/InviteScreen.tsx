@@ -5,8 +5,10 @@ import { useEffect, useState } from "react";
 import { checkInvite, type InviteAnswer, type ServerLink, useServerState } from "#socket";
 import { Blank, Button, Loading } from "#ui";
 import { useServerName } from "../servers/ServerRail.tsx";
+import { SignInChoices } from "../servers/SignInChoices.tsx";
 
-type Bad = Exclude<InviteAnswer, "good">;
+/** `none`: all accounts of the server are elsewhere. */
+type Bad = Exclude<InviteAnswer, "good"> | "none";
 
 const ask = "Ask whoever invited you for a new link.";
 
@@ -24,6 +26,10 @@ const refusals: Record<Bad, { title: string; text: string }> = {
     title: "This invite was taken back",
     text: `Somebody who runs this server ended it. ${ask}`,
   },
+  none: {
+    title: "This server needs no invites",
+    text: "Its people have accounts elsewhere. Sign in with yours.",
+  },
   slow: {
     title: "Too many invites were tried",
     text: "Wait a minute and open the link again.",
@@ -39,18 +45,23 @@ export function InviteScreen(props: { link: ServerLink; token: string; onDone: (
   const name = useServerName(link);
   const phase = useServerState(link, (s) => s.phase.kind);
   const me = useServerState(link, (s) => s.me);
-  const { answer, retry } = useAnswer(link, token);
+  const { answer, own, retry } = useAnswer(link, token);
   const [problem, setProblem] = useState(false);
 
   const leave = async (prompt: "create" | "login") => {
-    setProblem((await link.signIn({ prompt, invite: token })) !== undefined);
+    const issuer = own && { issuer: own.name };
+    setProblem((await link.signIn({ ...issuer, prompt, invite: token })) !== undefined);
   };
   const alert = problem && (
     <p role="alert" className="field-error">
       The sign-in page does not answer. Try again in a moment.
     </p>
   );
-  const signIn = <Button onClick={() => void leave("login")}>I have an account</Button>;
+  const signIn = own ? (
+    <Button onClick={() => void leave("login")}>I have an account</Button>
+  ) : (
+    <SignInChoices link={link} onProblem={setProblem} />
+  );
 
   if (phase === "connected" && me) {
     return (
@@ -104,7 +115,10 @@ export function InviteScreen(props: { link: ServerLink; token: string; onDone: (
 }
 
 function useAnswer(link: ServerLink, token: string) {
-  const issuer = useServerState(link, (s) => s.discovery?.issuer);
+  const issuers = useServerState(link, (s) => s.discovery?.issuers);
+  // Invites are for accounts of the server's own.
+  const own = issuers?.find(({ name }) => name === "local");
+  const issuer = own?.url;
   const failed = useServerState(link, (s) => s.failure !== undefined);
   const [answer, setAnswer] = useState<InviteAnswer | undefined>();
   const [attempt, setAttempt] = useState(0);
@@ -121,5 +135,6 @@ function useAnswer(link: ServerLink, token: string) {
     link.hurry();
     setAttempt((n) => n + 1);
   };
-  return { answer: issuer === undefined && failed ? "unreachable" : answer, retry } as const;
+  if (issuers !== undefined && own === undefined) return { answer: "none", own, retry } as const;
+  return { answer: issuers === undefined && failed ? "unreachable" : answer, own, retry } as const;
 }

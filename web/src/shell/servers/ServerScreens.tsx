@@ -2,47 +2,55 @@
 
 import { CircleSlash, KeyRound, RefreshCw, Unplug } from "lucide-react";
 import { useState } from "react";
-import { type DiscoveryFailure, type ServerLink, type StopReason, useServerState } from "#socket";
+import {
+  type Discovery,
+  type DiscoveryFailure,
+  type ServerLink,
+  type SignedOutReason,
+  type StopReason,
+  useServerState,
+} from "#socket";
 import { Blank, Button, Loading } from "#ui";
 import { RetryCountdown } from "./RetryCountdown.tsx";
 import { useServerName } from "./ServerRail.tsx";
+import { SignInChoices } from "./SignInChoices.tsx";
 
-/** Per server: an account here belongs to this server's issuer. */
+const endings: Partial<Record<SignedOutReason, string>> = {
+  ended: "Your sign-in has ended. Sign in again to go on.",
+  refused:
+    "The server does not accept your sign-in. If it goes on after signing in again, tell whoever runs the server: its log says why.",
+};
+
+function whereTo({ issuers, byInvite }: Discovery): string {
+  const [first, second] = issuers;
+  if (second) return "Choose where you have an account. You come back here.";
+  if (first && first.name !== "local") {
+    return `You sign in at ${new URL(first.url).host}, and come back here.`;
+  }
+  return byInvite
+    ? "With your account on this server. New people join by an invite link: ask somebody who is here for one."
+    : "With your account on this server. You can make one on the next page.";
+}
+
+/** Per server: an account here belongs to one of this server's issuers. */
 export function SignInScreen(props: { link: ServerLink }) {
   const { link } = props;
   const name = useServerName(link);
   const failure = useServerState(link, (s) => s.failure);
-  const issuer = useServerState(link, (s) => s.discovery?.issuer);
-  const byInvite = useServerState(link, (s) => s.discovery?.byInvite);
-  const hasEnded = useServerState(link, ({ phase }) => phase.kind === "signedOut" && phase.ended);
-  const [busy, setBusy] = useState(false);
+  const discovery = useServerState(link, (s) => s.discovery);
+  const why = useServerState(link, ({ phase }) =>
+    phase.kind === "signedOut" ? phase.why : "left",
+  );
   const [problem, setProblem] = useState(false);
-
-  const signIn = async () => {
-    setBusy(true);
-    setProblem((await link.signIn()) !== undefined);
-    setBusy(false);
-  };
-  const issuerHost = issuer && new URL(issuer).host;
   return (
     <Blank
       level={1}
       icon={<KeyRound size={26} />}
       title={`Sign in to ${name}`}
-      actions={
-        <Button tone="accent" disabled={busy} onClick={() => void signIn()}>
-          {busy ? "Opening…" : "Sign in"}
-        </Button>
-      }
+      actions={<SignInChoices link={link} onProblem={setProblem} />}
     >
-      {hasEnded && <p role="status">Your sign-in has ended. Sign in again to go on.</p>}
-      <p>
-        {issuerHost && issuerHost !== new URL(link.address).host
-          ? `You sign in at ${issuerHost}, and come back here.`
-          : byInvite
-            ? "With your account on this server. New people join by an invite link: ask somebody who is here for one."
-            : "With your account on this server. You can make one on the next page."}
-      </p>
+      {endings[why] && <p role="status">{endings[why]}</p>}
+      {discovery && <p>{whereTo(discovery)}</p>}
       {(problem || failure) && (
         <p role="alert" className="field-error">
           The sign-in page does not answer. Try again in a moment.
@@ -109,6 +117,10 @@ const failures: Record<DiscoveryFailure, string> = {
   insecure: "The browser blocks this server, because its address is not encrypted.",
 };
 
+const notConnected = "The connection does not come about.";
+const issuerAway =
+  "The sign-in service does not answer. Your sign-in is kept, and the page tries again by itself.";
+
 /** Before the first welcome. */
 export function ConnectingScreen(props: { link: ServerLink }) {
   const { link } = props;
@@ -120,10 +132,10 @@ export function ConnectingScreen(props: { link: ServerLink }) {
     <Blank
       level={1}
       icon={<Unplug size={26} />}
-      title={`${name} is not reachable`}
+      title={phase.issuerAway ? `Signing in to ${name} does not work` : `${name} is not reachable`}
       actions={<Button onClick={link.hurry}>Try now</Button>}
     >
-      <p>{failure ? failures[failure] : "The connection does not come about."}</p>
+      <p>{phase.issuerAway ? issuerAway : failure ? failures[failure] : notConnected}</p>
       <RetryCountdown atMs={phase.retryAtMs} />
     </Blank>
   );

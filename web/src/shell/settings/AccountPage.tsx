@@ -1,12 +1,13 @@
 // The servers of this client and who one is on each.
 
-import { LogIn, LogOut, Trash2 } from "lucide-react";
+import { LogOut, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Role } from "#proto/model";
 import { type ServerLink, useServerState, useSockets } from "#socket";
 import { Avatar, Button, Confirm, IconButton } from "#ui";
 import { dropVoiceCall } from "#webRTC";
 import { useServerName } from "../servers/ServerRail.tsx";
+import { SignInChoices } from "../servers/SignInChoices.tsx";
 
 const roles: Record<Role, string> = {
   [Role.UNSPECIFIED]: "Member",
@@ -34,6 +35,7 @@ function AccountRow(props: { link: ServerLink }) {
   const name = useServerName(link);
   const me = useServerState(link, (s) => s.me);
   const [removing, setRemoving] = useState(false);
+  const [problem, setProblem] = useState(false);
   const forget = () => {
     dropVoiceCall(link);
     remove(link.address);
@@ -45,6 +47,11 @@ function AccountRow(props: { link: ServerLink }) {
         <strong>{name}</strong>
         <span>{me ? `${me.name} · ${roles[me.role]}` : "Not signed in"}</span>
         <span className="field-hint">{new URL(link.address).host}</span>
+        {problem && (
+          <span role="alert" className="field-error">
+            The sign-in page does not answer.
+          </span>
+        )}
       </div>
       {me ? (
         <Button onClick={() => void link.signOut()}>
@@ -52,10 +59,7 @@ function AccountRow(props: { link: ServerLink }) {
           Sign out
         </Button>
       ) : (
-        <Button onClick={() => void link.signIn()}>
-          <LogIn size={16} aria-hidden="true" />
-          Sign in
-        </Button>
+        <SignInChoices link={link} onProblem={setProblem} />
       )}
       {link.address !== location.origin && (
         <IconButton label={`Remove ${name} from this client`} onClick={() => setRemoving(true)}>

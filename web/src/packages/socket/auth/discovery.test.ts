@@ -30,6 +30,46 @@ describe("an address", () => {
     expect(result).toMatchObject({ kind: "found", discovery: { name: "Home" } });
   });
 
+  const own = { name: "local", url: body.issuer, clientId: "gryt-web" };
+  const realm = {
+    name: "keycloak",
+    label: "Work account",
+    issuer: "https://id.example.org/realms/work",
+    client_id: "gryt-home",
+  };
+  const { issuer: url, client_id: clientId, ...named } = realm;
+
+  test.each([
+    ["a server's own accounts, of a server that knows nothing else", undefined, [own]],
+    ["issuers elsewhere", [realm], [{ ...named, url, clientId }]],
+    [
+      "several, in the server's order",
+      [{ ...realm, name: "local", label: "Own" }, realm],
+      [{ name: "local" }, { name: "keycloak" }],
+    ],
+  ])("offers %s", async (_name, issuers, expected) => {
+    const result = await discover(
+      address,
+      page,
+      answering(() => Response.json({ ...body, issuers })),
+    );
+    expect(result).toMatchObject({ kind: "found", discovery: { issuers: expected } });
+  });
+
+  test.each([
+    ["none", []],
+    ["no list", "https://id.example.org"],
+    ["one without a client", [{ ...realm, client_id: undefined }]],
+    ["one that is a script", [{ ...realm, issuer: "javascript:alert(1)" }]],
+  ])("that offers %s is no server's", async (_name, issuers) => {
+    const result = await discover(
+      address,
+      page,
+      answering(() => Response.json({ ...body, issuers })),
+    );
+    expect(result).toEqual({ kind: "failed", failure: "notGryt" });
+  });
+
   const failures: [string, typeof fetch, string][] = [
     ["with nothing behind it", silent, "unreachable"],
     ["of another website", answering(() => new Response("<html>")), "notGryt"],

@@ -2,13 +2,24 @@
 
 import type { ServerAddress } from "../types/connection.ts";
 
+/** Where people of a server can sign in. */
+export interface Issuer {
+  /** Stable. `local`: accounts of the server's own. */
+  name: string;
+  /** What to call it. */
+  label: string;
+  /** The issuer of OpenID Connect. */
+  url: string;
+  clientId: string;
+}
+
 /** What a server says about itself before anyone signs in. */
 export interface Discovery {
   serverId: string;
   name: string;
   socketUrl: string;
-  issuer: string;
-  clientId: string;
+  /** At least one, in the order in which to offer them. */
+  issuers: readonly Issuer[];
   protocolVersion: number;
   /** Nobody makes an account without an invite. */
   byInvite: boolean;
@@ -31,26 +42,46 @@ export type DiscoveryResult =
 
 const timeoutMs = 8_000;
 
-/** Reads the answer. Undefined: not a Gryt server's. */
-function parseDiscovery(found: unknown): Discovery | undefined {
-  if (typeof found !== "object" || found === null) return undefined;
-  const fields = found as Record<string, unknown>;
-  const text = (key: string) => {
+type Fields = Record<string, unknown>;
+
+/** A reader of the texts in an object. */
+function textsOf(found: unknown): (key: string) => string | undefined {
+  const fields = (typeof found === "object" && found !== null ? found : {}) as Fields;
+  return (key) => {
     const value = fields[key];
     return typeof value === "string" && value !== "" ? value : undefined;
   };
-  const [serverId, name, socketUrl, issuer, clientId] = [
-    text("server_id"),
-    text("name"),
-    text("socket_url"),
-    text("issuer"),
-    text("client_id"),
-  ];
+}
+
+/** Reads the answer. Undefined: not a Gryt server's. */
+function parseDiscovery(found: unknown): Discovery | undefined {
+  if (typeof found !== "object" || found === null) return undefined;
+  const fields = found as Fields;
+  const text = textsOf(found);
+  const [serverId, name, socketUrl] = [text("server_id"), text("name"), text("socket_url")];
+  const issuers = parseIssuers(fields);
   const protocolVersion = fields.protocol_version;
-  if (!serverId || !name || !socketUrl || !issuer || !clientId) return undefined;
+  if (!serverId || !name || !socketUrl || !issuers) return undefined;
   if (typeof protocolVersion !== "number") return undefined;
   const byInvite = fields.registration === "invite";
-  return { serverId, name, socketUrl, issuer, clientId, protocolVersion, byInvite };
+  return { serverId, name, socketUrl, issuers, protocolVersion, byInvite };
+}
+
+/** A server of before there was a choice names one issuer, and that is its own. */
+function parseIssuers(fields: Fields): Issuer[] | undefined {
+  const listed = fields.issuers ?? [{ ...fields, name: "local", label: "Account" }];
+  if (!Array.isArray(listed) || listed.length === 0) return undefined;
+  const issuers = listed.flatMap((entry: unknown) => {
+    const text = textsOf(entry);
+    const [name, label, url] = [text("name"), text("label"), text("issuer")];
+    const clientId = text("client_id");
+    return name && label && url && clientId && isWeb(url) ? [{ name, label, url, clientId }] : [];
+  });
+  return issuers.length === listed.length ? issuers : undefined;
+}
+
+function isWeb(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 }
 
 function failed(failure: DiscoveryFailure): DiscoveryResult {

@@ -1,10 +1,10 @@
-// One server's sign-in: OIDC code + PKCE against the issuer that the server names. The tokens live
+// One server's sign-in: OIDC code + PKCE against the issuers that the server names. The tokens live
 // in localStorage, so that a reload stays signed in; all tabs share them.
 
 import { ErrorResponse, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 import { log } from "#log";
 import type { ServerAddress } from "../types/connection.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Discovery, Issuer } from "./discovery.ts";
 
 /** Where the issuer sends the browser back to. */
 export const signedInPath = "/signed-in";
@@ -16,10 +16,13 @@ export type TokenResult =
   | { kind: "missing" }
   /** The issuer does not renew it: a reset password, a sign-out elsewhere, or too long ago. */
   | { kind: "ended" }
+  /** The issuer does not answer. */
   | { kind: "unreachable" };
 
 /** What the issuer's page is to begin with. */
 export interface SignInWish {
+  /** One of the names in the server's discovery. Left out: the first. */
+  issuer?: string;
   prompt?: "create" | "login";
   /** The token of an invite link. */
   invite?: string;
@@ -27,6 +30,8 @@ export interface SignInWish {
 
 /** A token with less left is not worth opening a socket with. */
 const leastSecondsLeft = 20;
+
+const timeoutMs = 5_000;
 
 function prefix(address: ServerAddress): string {
   return `gryt.oidc.${address}.`;
@@ -51,48 +56,82 @@ export function returningTo(
   return addresses.find((address) => storage.getItem(`${prefix(address)}${state}`) !== null);
 }
 
-/** The sign-in of one server. */
+/** Whether another tab forgot a sign-in of the address. */
+export function isSignOutOf(
+  address: ServerAddress,
+  { key, newValue }: Pick<StorageEvent, "key" | "newValue">,
+): boolean {
+  return newValue === null && key?.startsWith(`${prefix(address)}user:`) === true;
+}
+
+/** The issuer of a sign-in that was begun, by what was kept of it. */
+export function authorityOf(kept: string | null): string | undefined {
+  try {
+    const { authority } = JSON.parse(kept ?? "null") as { authority?: unknown };
+    return typeof authority === "string" ? authority : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The sign-in of one server: at one issuer at a time. */
 export class SignIn {
   readonly #address: ServerAddress;
-  readonly #manager: UserManager;
+  readonly #managers: ReadonlyMap<Issuer, UserManager>;
 
-  constructor(address: ServerAddress, discovery: Discovery) {
+  constructor(address: ServerAddress, { issuers }: Discovery) {
     this.#address = address;
     const store = new WebStorageStateStore({ prefix: prefix(address), store: localStorage });
-    this.#manager = new UserManager({
-      authority: discovery.issuer,
-      client_id: discovery.clientId,
-      redirect_uri: `${location.origin}${signedInPath}`,
-      post_logout_redirect_uri: `${location.origin}/`,
-      response_type: "code",
-      scope: "openid profile",
-      userStore: store,
-      stateStore: store,
-      automaticSilentRenew: false,
-      monitorSession: false,
-    });
+    this.#managers = new Map(
+      issuers.map((issuer) => [
+        issuer,
+        new UserManager({
+          authority: issuer.url,
+          client_id: issuer.clientId,
+          redirect_uri: `${location.origin}${signedInPath}`,
+          post_logout_redirect_uri: `${location.origin}/`,
+          response_type: "code",
+          scope: "openid profile",
+          userStore: store,
+          stateStore: store,
+          automaticSilentRenew: false,
+          monitorSession: false,
+          requestTimeoutInSeconds: timeoutMs / 1_000,
+        }),
+      ]),
+    );
   }
 
   /** A token for the socket. `fresh`: the stored one will not do. */
   async token(fresh: boolean): Promise<TokenResult> {
-    const before = await this.#manager.getUser();
-    if (before === null) return { kind: "missing" };
-    if (!fresh && usable(before)) return asToken(before);
+    const found = await this.#signedIn();
+    if (found === undefined) return { kind: "missing" };
+    const { manager, user } = found;
+    if (!fresh && usable(user)) return asToken(user);
     // A refresh token works once: two tabs that use the same one would end the sign-in.
-    return navigator.locks.request(prefix(this.#address), () => this.#refresh(before));
+    return navigator.locks.request(prefix(this.#address), () => this.#refresh(manager, user));
   }
 
-  async #refresh(before: User): Promise<TokenResult> {
-    const stored = await this.#manager.getUser();
+  /** Where somebody is signed in. */
+  async #signedIn(): Promise<{ issuer: Issuer; manager: UserManager; user: User } | undefined> {
+    for (const [issuer, manager] of this.#managers) {
+      const user = await manager.getUser();
+      if (user !== null) return { issuer, manager, user };
+    }
+    return undefined;
+  }
+
+  async #refresh(manager: UserManager, before: User): Promise<TokenResult> {
+    const stored = await manager.getUser();
     if (stored === null) return { kind: "missing" };
     if (stored.access_token !== before.access_token && usable(stored)) return asToken(stored);
     if (!stored.refresh_token) return usable(stored) ? asToken(stored) : { kind: "ended" };
     try {
-      const user = await this.#manager.signinSilent();
+      const user = await manager.signinSilent();
       return user ? asToken(user) : { kind: "missing" };
     } catch (error) {
       if (error instanceof ErrorResponse && error.error === "invalid_grant") {
-        await this.#manager.removeUser();
+        await manager.removeUser();
         return { kind: "ended" };
       }
       log.warn("token could not be renewed", { server: this.#address, error });
@@ -103,7 +142,11 @@ export class SignIn {
   /** Leaves the page for the issuer's. Rejects when the issuer cannot be asked. */
   async begin(wish: SignInWish = {}): Promise<void> {
     const { prompt, invite } = wish;
-    await this.#manager.signinRedirect({
+    const issuers = [...this.#managers.keys()];
+    const issuer = issuers.find(({ name }) => name === wish.issuer) ?? issuers[0];
+    const manager = issuer && this.#managers.get(issuer);
+    if (!manager) throw new Error("the server names no issuer");
+    await manager.signinRedirect({
       ...(prompt && { prompt }),
       ...(invite && { extraQueryParams: { invite } }),
     });
@@ -111,16 +154,40 @@ export class SignIn {
 
   /** Takes what the issuer sent back in the address of the page. Rejects when it refused. */
   async finish(): Promise<void> {
-    await this.#manager.signinRedirectCallback();
-    await this.#manager.clearStaleState();
+    const state = new URLSearchParams(location.search).get("state") ?? "";
+    const authority = authorityOf(localStorage.getItem(`${prefix(this.#address)}${state}`));
+    const entries = [...this.#managers];
+    const entry = entries.find(([{ url }]) => url === authority);
+    if (!entry) throw new Error("the server does not name this issuer any more");
+    const [issuer, manager] = entry;
+    await manager.signinRedirectCallback();
+    // One person per server: who signs in at another issuer is somebody else there.
+    for (const [other, theirs] of entries) if (other !== issuer) await theirs.removeUser();
+    await manager.clearStaleState();
   }
 
-  /** Forgets the tokens, and leaves the page to end the issuer's own session where it has an end. */
+  /**
+   * Forgets the tokens, and leaves the page to end the issuer's own session where it has an end. An
+   * issuer that does not answer keeps its session, and nobody is left on a page that does not load.
+   */
   async end(): Promise<void> {
-    const endpoint = await this.#manager.metadataService
-      .getEndSessionEndpoint()
-      .catch(() => undefined);
-    if (endpoint) await this.#manager.signoutRedirect();
-    else await this.#manager.removeUser();
+    const found = await this.#signedIn();
+    if (!found) return;
+    const { issuer, manager } = found;
+    const endpoint = (await answers(issuer))
+      ? await manager.metadataService.getEndSessionEndpoint().catch(() => undefined)
+      : undefined;
+    if (endpoint) await manager.signoutRedirect();
+    else await manager.removeUser();
+  }
+}
+
+async function answers({ url }: Issuer): Promise<boolean> {
+  try {
+    const document = `${url.replace(/\/$/, "")}/.well-known/openid-configuration`;
+    const signal = AbortSignal.timeout(timeoutMs);
+    return (await fetch(document, { signal, cache: "no-store" })).ok;
+  } catch {
+    return false;
   }
 }

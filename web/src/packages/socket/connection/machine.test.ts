@@ -105,7 +105,7 @@ describe("a session", () => {
     const machine = new ConnectionMachine(() => 0);
     machine.handle({ kind: "start" }, 0);
     const effects = machine.handle({ kind: "credentialsMissing" }, 0);
-    expect(phases(effects)).toEqual([{ kind: "signedOut", ended: false }]);
+    expect(phases(effects)).toEqual([{ kind: "signedOut", why: "left" }]);
     expect(retryAt(effects)).toBeUndefined();
   });
 
@@ -113,18 +113,18 @@ describe("a session", () => {
     const refused = live();
     refused.handle({ kind: "timer", timer: "renew" }, 240_000);
     refused.handle({ kind: "credentialsEnded" }, 240_000);
-    expect(refused.phase()).toEqual({ kind: "signedOut", ended: true });
+    expect(refused.phase()).toEqual({ kind: "signedOut", why: "ended" });
     // Another tab was told first and has removed the tokens.
     const other = live();
     other.handle({ kind: "timer", timer: "renew" }, 240_000);
     other.handle({ kind: "credentialsMissing" }, 240_000);
-    expect(other.phase()).toEqual({ kind: "signedOut", ended: true });
+    expect(other.phase()).toEqual({ kind: "signedOut", why: "ended" });
     const left = live();
     left.handle({ kind: "signOut" }, 1);
-    expect(left.phase()).toEqual({ kind: "signedOut", ended: false });
+    expect(left.phase()).toEqual({ kind: "signedOut", why: "left" });
     left.handle({ kind: "start" }, 2);
     left.handle({ kind: "credentialsMissing" }, 2);
-    expect(left.phase()).toEqual({ kind: "signedOut", ended: false });
+    expect(left.phase()).toEqual({ kind: "signedOut", why: "left" });
   });
 
   test("forgets its cursor with the sign-out, for the next person is another", () => {
@@ -183,7 +183,7 @@ describe("a lost socket", () => {
     machine.handle({ kind: "closed", code: 1006 }, 0);
     for (let attempt = 0; attempt < 10; attempt++) {
       machine.handle({ kind: "timer", timer: "retry" }, 0);
-      machine.handle({ kind: "credentialsUnreachable" }, 0);
+      machine.handle({ kind: "credentialsUnreachable", issuerAway: true }, 0);
     }
     return machine;
   }
@@ -217,7 +217,9 @@ describe("a lost socket", () => {
     const machine = live();
     machine.handle({ kind: "closed", code: 1006 }, 0);
     machine.handle({ kind: "timer", timer: "retry" }, 1_000);
-    expect(retryAt(machine.handle({ kind: "credentialsUnreachable" }, 1_000))).toBe(1_500);
+    expect(
+      retryAt(machine.handle({ kind: "credentialsUnreachable", issuerAway: true }, 1_000)),
+    ).toBe(1_500);
     const hello = comeBack(machine, 2_000);
     machine.handle(welcome(hello?.requestId ?? 0n, 8n), 2_000);
     expect(retryAt(machine.handle({ kind: "closed", code: 1006 }, 3_000))).toBe(3_250);
@@ -274,7 +276,7 @@ describe("a token", () => {
   test("that cannot be renewed for want of a network does not end a live session", () => {
     const machine = live();
     machine.handle({ kind: "timer", timer: "renew" }, 240_000);
-    const effects = machine.handle({ kind: "credentialsUnreachable" }, 240_000);
+    const effects = machine.handle({ kind: "credentialsUnreachable", issuerAway: true }, 240_000);
     expect(kinds(effects)).toEqual(["setTimer"]);
     expect(machine.phase().kind).toBe("connected");
   });
@@ -286,7 +288,36 @@ describe("a token", () => {
     expect(machine.phase().kind).toBe("reconnecting");
     comeBack(machine, 2_000);
     machine.handle(goodbye, 2_001);
-    expect(machine.phase()).toEqual({ kind: "signedOut", ended: true });
+    expect(machine.phase()).toEqual({ kind: "signedOut", why: "refused" });
+  });
+
+  test("that the server cannot check yet does not end a live session", () => {
+    const machine = live();
+    machine.handle({ kind: "timer", timer: "renew" }, 240_000);
+    const [renewal] = sent(machine.handle({ kind: "credentials", credentials }, 240_000));
+    const refusal = { reason: Reason.ISSUER_UNAVAILABLE };
+    const reply = {
+      requestId: renewal?.requestId ?? 0n,
+      result: { case: "refusal", value: refusal },
+    } as const;
+    const effects = machine.handle(frame({ case: "reply", value: reply }), 240_100);
+    expect(effects).toEqual([{ kind: "setTimer", timer: "renew", atMs: 255_100 }]);
+    expect(machine.phase().kind).toBe("connected");
+  });
+
+  test("that cannot be had or checked while the issuer is away is asked for again", () => {
+    const asking = new ConnectionMachine(() => 0);
+    asking.handle({ kind: "start" }, 0);
+    asking.handle({ kind: "credentialsUnreachable", issuerAway: true }, 0);
+    expect(asking.phase()).toMatchObject({ kind: "reconnecting", issuerAway: true });
+    const checked = live();
+    const goodbye = { reason: Reason.ISSUER_UNAVAILABLE };
+    checked.handle(frame({ case: "goodbye", value: goodbye }), 1);
+    expect(checked.phase()).toMatchObject({ kind: "reconnecting", issuerAway: true });
+    checked.handle({ kind: "closed", code: 1006 }, 1);
+    comeBack(checked, 10_000);
+    checked.handle({ kind: "closed", code: 1006 }, 10_001);
+    expect(checked.phase()).not.toHaveProperty("issuerAway");
   });
 });
 

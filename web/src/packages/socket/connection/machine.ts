@@ -2,7 +2,7 @@
 // It knows no WebSocket, no clock and no sign-in.
 
 import { create } from "@bufbuild/protobuf";
-import type { Reason } from "#proto/reason";
+import { Reason } from "#proto/reason";
 import {
   type ClientFrame,
   ClientFrameSchema,
@@ -12,7 +12,13 @@ import {
   type ServerFrame,
   type Welcome,
 } from "#proto/socket";
-import type { ConnectionNotice, ConnectionPhase, Outcome, Request } from "../types/connection.ts";
+import type {
+  ConnectionNotice,
+  ConnectionPhase,
+  Outcome,
+  Request,
+  SignedOutReason,
+} from "../types/connection.ts";
 import { backoffMs, longestSeenMs, longestUnseenMs } from "./backoff.ts";
 import { reasonOfClose, verdictOn } from "./verdict.ts";
 
@@ -36,8 +42,8 @@ export type Input =
   | { kind: "credentialsMissing" }
   /** The sign-in has ended for good. */
   | { kind: "credentialsEnded" }
-  /** The server or its issuer could not be asked. */
-  | { kind: "credentialsUnreachable" }
+  /** The server or its issuer could not be asked. `issuerAway`: it was the issuer. */
+  | { kind: "credentialsUnreachable"; issuerAway: boolean }
   | { kind: "opened" }
   | { kind: "frame"; frame: ServerFrame }
   /** `code`: the close code, which carries the reason when the goodbye was lost. */
@@ -68,6 +74,9 @@ type Waiting = { ticket: number } | "hello" | "ping" | "renew";
 
 /** The token is renewed this long before it expires, or at half its life if that is shorter. */
 const renewAheadMs = 60_000;
+
+/** While the issuer is away, a live session asks for a new token this often. */
+const renewAgainMs = 15_000;
 
 /**
  * Feeds inputs, returns effects. Requests in flight are bounded by the callers; all of them are
@@ -109,17 +118,15 @@ export class ConnectionMachine {
       case "credentialsMissing":
         this.#fetching = false;
         // After a session it went away in another tab.
-        return this.#endSignIn(this.#sessionId !== "");
+        return this.#endSignIn(this.#sessionId === "" ? "left" : "ended");
       case "credentialsEnded":
         this.#fetching = false;
-        return this.#endSignIn(true);
+        return this.#endSignIn("ended");
       case "credentialsUnreachable":
         this.#fetching = false;
         // A live session goes on with the token it has; the server says when that is over.
-        if (this.#socket === "live") {
-          return [{ kind: "setTimer", timer: "renew", atMs: nowMs + 15_000 }];
-        }
-        return this.#retryLater(nowMs);
+        if (this.#socket === "live") return [this.#renewAgain(nowMs)];
+        return this.#retryLater(nowMs, { issuerAway: input.issuerAway });
       case "opened":
         return this.#greet();
       case "frame":
@@ -135,7 +142,7 @@ export class ConnectionMachine {
       case "seen":
         return this.#see(input.visible, nowMs);
       case "signOut":
-        return this.#endSignIn(false);
+        return this.#endSignIn("left");
     }
   }
 
@@ -181,6 +188,10 @@ export class ConnectionMachine {
     return { kind: "setTimer", timer: "renew", atMs: nowMs + wait };
   }
 
+  #renewAgain(nowMs: number): Effect {
+    return { kind: "setTimer", timer: "renew", atMs: nowMs + renewAgainMs };
+  }
+
   #greet(): Effect[] {
     if (this.#socket !== "opening") return [];
     this.#socket = "greeting";
@@ -217,7 +228,12 @@ export class ConnectionMachine {
       return [{ kind: "settle", ticket: waiting.ticket, outcome: result }];
     }
     if (result.case === "refusal") {
-      return waiting === "ping" ? [] : this.#obey(result.value.reason, nowMs);
+      const { reason } = result.value;
+      // The server cannot check the new token yet; until the old one ends the session goes on.
+      if (waiting === "renew" && reason === Reason.ISSUER_UNAVAILABLE) {
+        return [this.#renewAgain(nowMs)];
+      }
+      return waiting === "ping" ? [] : this.#obey(reason, nowMs);
     }
     if (waiting === "hello" && result.case === "welcome") {
       return this.#takeWelcome(result.value, nowMs);
@@ -285,33 +301,39 @@ export class ConnectionMachine {
       case "stop":
         return [...dropped, ...this.#enter({ kind: "stopped", reason: verdict.reason })];
       case "again":
-        return [...dropped, ...this.#retryLater(nowMs, verdict.leastWaitMs)];
+        return [...dropped, ...this.#retryLater(nowMs, verdict)];
       case "renew":
-        if (this.#refusedFresh) return [...dropped, ...this.#endSignIn(true)];
+        if (this.#refusedFresh) return [...dropped, ...this.#endSignIn("refused")];
         this.#refusedFresh = true;
         this.#wantsFreshToken = true;
         return [...dropped, ...this.#retryLater(nowMs)];
     }
   }
 
-  #retryLater(nowMs: number, leastWaitMs = 0): Effect[] {
+  #retryLater(nowMs: number, why: { leastWaitMs?: number; issuerAway?: boolean } = {}): Effect[] {
+    const { leastWaitMs = 0, issuerAway = false } = why;
     const longestMs = this.#visible ? longestSeenMs : longestUnseenMs;
     this.#notBeforeMs = nowMs + leastWaitMs;
     const retryAtMs = this.#notBeforeMs + backoffMs(this.#attempt, this.#random(), longestMs);
     this.#attempt += 1;
     return [
       { kind: "setTimer", timer: "retry", atMs: retryAtMs },
-      ...this.#enter({ kind: "reconnecting", attempt: this.#attempt, retryAtMs }),
+      ...this.#enter({
+        kind: "reconnecting",
+        attempt: this.#attempt,
+        retryAtMs,
+        ...(issuerAway && { issuerAway }),
+      }),
     ];
   }
 
-  #endSignIn(ended: boolean): Effect[] {
+  #endSignIn(why: SignedOutReason): Effect[] {
     this.#cursor = undefined;
     this.#sessionId = "";
     this.#refusedFresh = false;
     this.#wantsFreshToken = false;
     this.#attempt = 0;
-    return [...this.#dropSocket(), ...this.#enter({ kind: "signedOut", ended })];
+    return [...this.#dropSocket(), ...this.#enter({ kind: "signedOut", why })];
   }
 
   #dropSocket(): Effect[] {

@@ -6,7 +6,7 @@ import { log } from "#log";
 import type { Message } from "#proto/model";
 import { ClientFrameSchema, ServerFrameSchema } from "#proto/socket";
 import { discover } from "../auth/discovery.ts";
-import { SignIn, type SignInWish } from "../auth/signIn.ts";
+import { isSignOutOf, SignIn, type SignInWish } from "../auth/signIn.ts";
 import { reduce, type ServerState, type StateInput, unknownServer } from "../state/serverState.ts";
 import type {
   ConnectionNotice,
@@ -84,6 +84,14 @@ export class ServerLink implements ServerConnection {
     } catch (error) {
       log.warn("sign-out did not succeed", { server: this.address, error });
     }
+  };
+
+  /** Another tab changed what the browser keeps: who signed out there is signed out here. */
+  follow = async (event: StorageEvent): Promise<void> => {
+    if (!isSignOutOf(this.address, event) || this.phase().kind === "signedOut") return;
+    const signIn = await this.#findSignIn();
+    const result = await signIn?.token(false);
+    if (result?.kind === "missing") this.#feed({ kind: "credentialsMissing" });
   };
 
   phase = (): ConnectionPhase => this.#machine.phase();
@@ -198,16 +206,17 @@ export class ServerLink implements ServerConnection {
       if (this.#state.phase.kind !== "connected") this.#signIn = undefined;
       const signIn = await this.#findSignIn();
       const socketUrl = this.#state.discovery?.socketUrl;
-      if (!signIn || !socketUrl) return { kind: "credentialsUnreachable" };
+      if (!signIn || !socketUrl) return { kind: "credentialsUnreachable", issuerAway: false };
       const result = await signIn.token(fresh);
       if (result.kind === "missing") return { kind: "credentialsMissing" };
       if (result.kind === "ended") return { kind: "credentialsEnded" };
-      if (result.kind === "unreachable") return { kind: "credentialsUnreachable" };
+      if (result.kind === "unreachable")
+        return { kind: "credentialsUnreachable", issuerAway: true };
       const { token, expiresAtMs } = result;
       return { kind: "credentials", credentials: { token, expiresAtMs, socketUrl } };
     } catch (error) {
       log.error("credentials could not be read", { server: this.address, error });
-      return { kind: "credentialsUnreachable" };
+      return { kind: "credentialsUnreachable", issuerAway: false };
     }
   }
 

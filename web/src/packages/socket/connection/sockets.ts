@@ -26,6 +26,9 @@ export class Sockets {
     document.addEventListener("visibilitychange", () => {
       for (const link of this.#links) see(link);
     });
+    addEventListener("storage", (event) => {
+      for (const link of this.#links) void link.follow(event);
+    });
     addEventListener("online", () => {
       for (const link of this.#links) link.hurry();
     });

@@ -5,7 +5,7 @@ import type { StopReason } from "../types/connection.ts";
 
 /** `again`: come back after the backoff and `leastWaitMs`. `renew`: the same, with a fresh token. */
 export type Verdict =
-  | { kind: "again"; leastWaitMs: number }
+  | { kind: "again"; leastWaitMs: number; issuerAway?: boolean }
   | { kind: "renew" }
   | { kind: "stop"; reason: StopReason };
 
@@ -31,6 +31,8 @@ export function verdictOn(reason: Reason): Verdict {
       return { kind: "stop", reason: "clientDefect" };
     case Reason.RATE_LIMITED:
       return { kind: "again", leastWaitMs: 60_000 };
+    case Reason.ISSUER_UNAVAILABLE:
+      return { kind: "again", leastWaitMs: 5_000, issuerAway: true };
     case Reason.UNAUTHENTICATED:
     case Reason.TOKEN_EXPIRED:
       return { kind: "renew" };

@@ -139,7 +139,7 @@ describe("rooms", () => {
 });
 
 test("signing out leaves nothing for the next person", () => {
-  const phase = { kind: "signedOut", ended: false } as const;
+  const phase = { kind: "signedOut", why: "left" } as const;
   const state = reduce(page(entered, [1n]), { kind: "phase", phase });
   expect(state).toEqual({ ...unknownServer, phase });
 });

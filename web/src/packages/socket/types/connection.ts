@@ -22,14 +22,20 @@ export type Outcome = Answer | { case: "refusal"; value: Refusal } | { case: "lo
 
 /** Where the connection stands. Only `connected` carries requests. */
 export type ConnectionPhase =
-  /** `ended`: by the issuer or the server, and not by the person here. */
-  | { kind: "signedOut"; ended: boolean }
+  | { kind: "signedOut"; why: SignedOutReason }
   | { kind: "connecting" }
   | { kind: "connected" }
-  /** `retryAtMs`: when the next attempt starts or started, by the same clock as `Date.now()`. */
-  | { kind: "reconnecting"; attempt: number; retryAtMs: number }
+  /** `retryAtMs`: when the next attempt starts or started, by the same clock as `Date.now()`.
+   *  `issuerAway`: it is not the server that fails but the issuer, which does not answer. */
+  | { kind: "reconnecting"; attempt: number; retryAtMs: number; issuerAway?: true }
   /** Nothing more happens until the person acts. */
   | { kind: "stopped"; reason: StopReason };
+
+/**
+ * `left`: by the person here, or never signed in. `ended`: by the issuer, or elsewhere. `refused`:
+ * the server does not take the issuer's tokens, not even fresh ones.
+ */
+export type SignedOutReason = "left" | "ended" | "refused";
 
 /** What keeps the client from going on by itself. */
 export type StopReason = "clientTooOld" | "clientDefect" | "originForbidden" | "forbidden";
