@@ -8,6 +8,7 @@
 )]
 
 pub mod cassandra;
+pub mod keycloak;
 mod process;
 pub mod redis;
 pub mod toxiproxy;
