@@ -8,6 +8,9 @@ use anyhow::{Result, bail};
 use crate::cache;
 
 pub(crate) mod cassandra;
+mod hash;
+mod java;
+pub(crate) mod keycloak;
 pub(crate) mod toxiproxy;
 
 /// A program and the Debian package that brings it.

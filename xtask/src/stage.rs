@@ -45,7 +45,7 @@ pub(crate) const STAGES: [Stage; 7] = [
     Stage {
         name: "backends",
         about: "the adapters against real back ends, with faults between them",
-        budget_min: 12,
+        budget_min: 16,
         needs_root: false,
         run: backends::run,
     },
@@ -66,7 +66,7 @@ pub(crate) const STAGES: [Stage; 7] = [
     Stage {
         name: "browser",
         about: "the product as started by `cargo xtask up`, with browsers and scripted clients",
-        budget_min: 20,
+        budget_min: 23,
         needs_root: true,
         run: browser::run,
     },

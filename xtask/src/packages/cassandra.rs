@@ -2,12 +2,11 @@
 //! Kept in the cache under the hash of the file that names its version.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 
-use super::{Package, ensure as ensure_packages};
+use super::{hash, java};
 use crate::cache;
 use crate::command::{command, run};
 
@@ -26,34 +25,15 @@ pub(crate) struct Cassandra {
 /// # Errors
 /// When a package is missing and can't be installed by us, or Maven can't fetch the jars.
 pub(crate) fn ensure() -> Result<Cassandra> {
-    let java = java();
-    ensure_packages(&[
-        Package {
-            program: "mvn",
-            debian: "maven",
-        },
-        Package {
-            program: java,
-            debian: "openjdk-17-jre-headless",
-        },
-    ])?;
     Ok(Cassandra {
+        java: java::ensure()?,
         jars: jars()?,
-        java: PathBuf::from(java),
     })
-}
-
-fn java() -> &'static str {
-    if std::env::consts::ARCH == "aarch64" {
-        "/usr/lib/jvm/java-17-openjdk-arm64/bin/java"
-    } else {
-        "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"
-    }
 }
 
 fn jars() -> Result<PathBuf> {
     let pom = cache::root().join("tests/backends/src/cassandra/pom.xml");
-    let folder = cache::dir().join(format!("cassandra-{}", &hash(&pom)?[..16]));
+    let folder = cache::dir().join(format!("cassandra-{}", &hash::of(&pom)?[..16]));
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -66,13 +46,4 @@ fn jars() -> Result<PathBuf> {
     run(maven)?;
     fs::rename(&partial, &folder).context("put the jars in their place")?;
     Ok(folder)
-}
-
-fn hash(file: &Path) -> Result<String> {
-    let text = fs::read(file).with_context(|| format!("read \"{}\"", file.display()))?;
-    let mut hash = String::new();
-    for byte in Sha256::digest(text) {
-        hash.push_str(&format!("{byte:02x}"));
-    }
-    Ok(hash)
 }

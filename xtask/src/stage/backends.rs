@@ -1,16 +1,17 @@
 //! The adapters against real back ends, which the tests start and end themselves, with faults
 //! between them by toxiproxy. Apache Cassandra stands in for ScyllaDB, which no package registry
-//! carries.
+//! carries. Keycloak is a real one.
 
 use anyhow::Result;
 
 use crate::command::cargo;
-use crate::packages::{self, cassandra, toxiproxy};
+use crate::packages::{self, cassandra, keycloak, toxiproxy};
 use crate::stage::Steps;
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     bus(steps)?;
-    store(steps)
+    store(steps)?;
+    sign_in(steps)
 }
 
 fn bus(steps: &mut Steps) -> Result<()> {
@@ -55,5 +56,26 @@ fn store(steps: &mut Steps) -> Result<()> {
         .env("GRYT_TEST_CASSANDRA_JARS", cassandra.jars)
         .env("GRYT_TEST_JAVA_17", cassandra.java);
     steps.tests("store on Cassandra", store);
+    Ok(())
+}
+
+fn sign_in(steps: &mut Steps) -> Result<()> {
+    let keycloak = keycloak::ensure()?;
+    let mut sign_in = cargo(&[
+        "test",
+        "--package",
+        "gryt-signaling",
+        "--test",
+        "it",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--ignored",
+        "keycloak::",
+    ]);
+    sign_in
+        .env("GRYT_TEST_KEYCLOAK", keycloak.home)
+        .env("GRYT_TEST_JAVA_17", keycloak.java);
+    steps.tests("sign-in at Keycloak", sign_in);
     Ok(())
 }

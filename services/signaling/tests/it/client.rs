@@ -1,6 +1,7 @@
 //! A scripted client: asks, waits for events, reads goodbyes.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -43,7 +44,15 @@ pub(crate) async fn handshake(
     protocols: &str,
     origin: Option<&str>,
 ) -> Result<(Client, Response<()>), Refused> {
-    let url = format!("ws://{}/ws", world.address);
+    handshake_at(world.address, protocols, origin).await
+}
+
+async fn handshake_at(
+    address: SocketAddr,
+    protocols: &str,
+    origin: Option<&str>,
+) -> Result<(Client, Response<()>), Refused> {
+    let url = format!("ws://{address}/ws");
     let mut request = url.into_client_request().unwrap();
     let headers = request.headers_mut();
     headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
@@ -72,8 +81,13 @@ pub(crate) async fn handshake(
 
 impl Client {
     pub(crate) async fn with_token(world: &World, token: &str) -> Self {
+        Self::at(world.address, token).await
+    }
+
+    /// Connects to whatever server is there.
+    pub(crate) async fn at(address: SocketAddr, token: &str) -> Self {
         let protocols = format!("gryt.v1, bearer.{token}");
-        let (client, _) = handshake(world, &protocols, None).await.unwrap();
+        let (client, _) = handshake_at(address, &protocols, None).await.unwrap();
         client
     }
 

@@ -14,6 +14,7 @@ mod doors;
 mod found;
 mod invites;
 mod issuer;
+mod keycloak;
 mod replicas;
 mod resume;
 mod sessions;
