@@ -3,6 +3,8 @@
 # when the test process does, however that comes about, nothing is left: no process and no file.
 # $1: the distribution, built. $2: java. $3: the folder, with realms in data/import. $4: its port.
 dist=$1 java=$2 folder=$3 port=$4
+# Whoever interrupts the tests interrupts all of their processes; this one cleans up first.
+trap '' HUP INT TERM
 
 for part in bin conf lib providers themes; do
   ln -s "$dist/$part" "$folder/$part"
