@@ -46,10 +46,12 @@ fn home() -> Result<PathBuf> {
     maven
         .arg(&pom)
         .args([UNPACK, "-DincludeTypes=zip"])
-        .arg(format!("-DoutputDirectory={}", unpacked.display()));
+        .arg(format!("-DoutputDirectory={}/archive", unpacked.display()))
+        // Where it notes what it has unpacked already: next to that, not in the clone.
+        .arg(format!("-DmarkersDirectory={}/markers", unpacked.display()));
     run(maven)?;
     // The archive holds one folder, whose name has the version.
-    let inner = fs::read_dir(&unpacked)
+    let inner = fs::read_dir(unpacked.join("archive"))
         .context("look at what Maven unpacked")?
         .next()
         .context("Maven unpacked nothing")??
