@@ -167,6 +167,7 @@ pub(crate) fn running() -> Children {
 /// What reconciles share, with empty caches and an API server that is not there.
 pub(crate) fn context() -> (Context, Writer<GrytServer>) {
     let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+    gryt_runtime::install_crypto();
     let client = kube::Client::try_from(nowhere).unwrap();
     let (servers, writer) = reflector::store();
     let (classes, _classes) = reflector::store();

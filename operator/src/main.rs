@@ -35,6 +35,7 @@ enum Command {
 // for every answer cost more than they bring.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    gryt_runtime::install_crypto();
     match Cli::parse().command {
         Command::Run(config) => run(*config).await,
         Command::Crd => {

@@ -22,6 +22,7 @@ mod tls;
 use config::{AccountCommand, Cli, Command, KeyCommand};
 
 fn main() -> ExitCode {
+    gryt_runtime::install_crypto();
     match start(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

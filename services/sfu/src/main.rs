@@ -5,6 +5,7 @@ use clap::Parser as _;
 use gryt_sfu::cli::Config;
 
 fn main() -> anyhow::Result<()> {
+    gryt_runtime::install_crypto();
     let config = Config::parse();
     gryt_runtime::init_logs(&config.log, config.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

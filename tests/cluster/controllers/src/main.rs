@@ -48,6 +48,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    // Where this is built together with what compiles a second one in, kube would find none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::parse();
     tracing_subscriber::fmt().with_ansi(false).init();
     let client = Client::try_default().await.context("read the kubeconfig")?;

@@ -54,6 +54,8 @@ struct Config {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    // Where this is built together with what compiles a second one in, kube would find none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::parse();
     println!("{}", measure(&config).await?);
     Ok(())
