@@ -1,5 +1,6 @@
 //! Fan-out of events to the sessions of one server, and the log from which sessions resume. The
-//! port, its adapter for one process, and with the feature `redis` the one for several.
+//! port, its adapter for one process, and with the feature `redis` the one for several. Beside it,
+//! who is online, and limits that hold over all processes.
 //!
 //! Durable events are numbered without gaps and kept in a bounded log; live events (presence,
 //! participants, speaking) have no number and are never replayed. Permission is not checked here:
@@ -21,12 +22,16 @@ use gryt_proto::client::v1 as wire;
 mod audience;
 mod cursor;
 mod local;
+mod presence;
+mod quota;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod subscription;
 
 pub use cursor::{Cursor, EventId, LogEpoch};
 pub use local::LocalBus;
+pub use presence::{Presence, PresenceChange};
+pub use quota::{Allowance, Quotas};
 pub use subscription::{Interrupted, Subscription};
 
 /// How many durable events a log keeps. Clients that missed more start from a snapshot.

@@ -36,11 +36,15 @@ use crate::{Bus, Cursor, DurableEvent, Error, EventId, LiveEvent, Replay, Subscr
 mod config;
 mod link;
 mod outage;
+mod presence;
 mod primary;
+pub(crate) mod quota;
 mod record;
 mod session;
 
 pub use config::{InvalidRedisConfig, RedisConfig};
+pub use presence::start_presence;
+
 use link::{Kind, Link, Outgoing, Progress, Shared, State};
 use primary::Primary;
 use record::Record;
@@ -68,7 +72,8 @@ impl RedisBus {
     pub const COMMANDS: &'static str = "-@all +hello +auth +select +ping +info|server \
         +cluster|slots +cluster|keyslot +subscribe +ssubscribe +publish +spublish \
         +evalsha +script|load +hget +hmget +hset +hdel +del +pexpire +xadd +xrange \
-        +zadd +zrem +zrangebylex";
+        +zadd +zrem +zrangebylex +zrangebyscore +sadd +srem +smembers +time \
+        +get +set +hgetall +zscore";
 
     /// Begins to connect, and goes on trying for as long as the bus lives. Call it within a runtime.
     /// What waits when the bus is dropped is still written, if Redis serves.
@@ -99,6 +104,18 @@ impl RedisBus {
         };
         tokio::spawn(link.run());
         Self { queue, shared }
+    }
+
+    /// Removes all that a server has in Redis, also what is not the bus's. Its processes must have
+    /// ended. Twice is harmless. Needs a user with the commands `SCAN` and `DEL`, too.
+    ///
+    /// # Errors
+    /// [`Unanswered`] if Redis does not do it.
+    pub async fn purge(config: RedisConfig, server: &ServerId) -> Result<(), Unanswered> {
+        let names = Names::new(server, "");
+        let mut primary = Primary::new(config, names.log);
+        let purged = session::purge(&mut primary, &format!("{{{server}}}:*")).await;
+        purged.map_err(|broken| Unanswered(Some(Arc::new(broken))))
     }
 
     /// Waits until Redis serves.

@@ -9,14 +9,14 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, OptionFuture};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _};
-use redis::{PushInfo, PushKind, Value};
+use redis::PushInfo;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::outage::Outage;
 use super::primary::Primary;
 use super::record::{Heard, Number, Record};
-use super::session::{Batch, Broken, Found, Names, Opened, Place, Session};
+use super::session::{Batch, Broken, Found, Names, Opened, Place, Session, told};
 use crate::subscription::Told;
 use crate::{EventId, LogEpoch};
 
@@ -92,7 +92,7 @@ pub(super) struct Progress {
 impl Link {
     /// Runs until nobody can publish any more.
     pub(super) async fn run(mut self) {
-        let mut outage = Outage::default();
+        let mut outage = Outage::of("events");
         loop {
             let broken = match self.open().await {
                 Ok(opened) => {
@@ -234,18 +234,8 @@ impl Link {
 
     /// Takes one push.
     async fn hear(&mut self, session: &Session, push: PushInfo) -> Result<(), Broken> {
-        // A shard channel whose slot moves away is unsubscribed by the server.
-        if matches!(
-            push.kind,
-            PushKind::Disconnection | PushKind::Unsubscribe | PushKind::SUnsubscribe
-        ) {
-            return Err(Broken::Closed);
-        }
-        if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
+        let Some(payload) = told(&push)? else {
             return Ok(());
-        }
-        let Some(Value::BulkString(payload)) = push.data.last() else {
-            return Err(Broken::Unexpected);
         };
         let Some(heard) = Heard::parse(payload) else {
             tracing::error!(

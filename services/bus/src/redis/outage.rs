@@ -16,16 +16,26 @@ const LONGEST: Duration = Duration::from_secs(2);
 const SAID_EVERY: u32 = 30;
 
 /// From the loss of a connection to the next one that serves for a while.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outage {
+    /// What the connection is for.
+    of: &'static str,
     attempts: u32,
     connected_at: Option<Instant>,
 }
 
 impl Outage {
+    pub(super) fn of(of: &'static str) -> Self {
+        Self {
+            of,
+            attempts: 0,
+            connected_at: None,
+        }
+    }
+
     /// Redis serves, it seems.
     pub(super) fn end(&mut self, now: Instant) {
-        tracing::info!(attempts = self.attempts, "connected to redis");
+        tracing::info!(of = self.of, attempts = self.attempts, "connected to redis");
         self.connected_at = Some(now);
     }
 
@@ -38,7 +48,7 @@ impl Outage {
         }
         let cause = broken.source().map(ToString::to_string).unwrap_or_default();
         if self.attempts.is_multiple_of(SAID_EVERY) {
-            tracing::warn!(error = %broken, cause, "redis does not serve, trying again");
+            tracing::warn!(of = self.of, error = %broken, cause, "redis does not serve, trying again");
         }
     }
 
@@ -59,7 +69,7 @@ mod tests {
     #[test]
     fn connection_that_breaks_at_once_does_not_shorten_the_pauses() {
         let now = Instant::now();
-        let mut outage = Outage::default();
+        let mut outage = Outage::of("events");
         for _ in 0..5 {
             outage.pause(1.0);
         }
@@ -73,7 +83,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_two_seconds_and_half_of_each_is_chance() {
-        let mut outage = Outage::default();
+        let mut outage = Outage::of("events");
         let pauses: Vec<u128> = (0..8).map(|_| outage.pause(1.0).as_millis()).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
         assert_eq!(outage.pause(0.0).as_millis(), 1000);

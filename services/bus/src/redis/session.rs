@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use gryt_model::ServerId;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, RedisResult, Script, ScriptInvocation, Value, cmd};
+use redis::{PushInfo, PushKind, RedisError, RedisResult, Script, ScriptInvocation, Value, cmd};
 
 use super::primary::{Connected, Primary};
 use super::record::{Record, delivery};
@@ -122,11 +122,7 @@ impl Session {
         let mut connected = primary.connect().await?;
         let connection = &mut connected.connection;
         let facts = Facts::ask(connection).await?;
-        let (subscribe, publish) = if primary.is_cluster() && facts.has_shard_channels {
-            ("SSUBSCRIBE", "SPUBLISH")
-        } else {
-            ("SUBSCRIBE", "PUBLISH")
-        };
+        let (subscribe, publish) = facts.channel_commands(primary.is_cluster());
         // Before the head is read, so that everything above it comes.
         cmd(subscribe)
             .arg(&names.channel)
@@ -275,6 +271,30 @@ impl Session {
     }
 }
 
+/// Deletes every key of this pattern.
+pub(super) async fn purge(primary: &mut Primary, pattern: &str) -> Result<(), Broken> {
+    let mut connection = primary.connect().await?.connection;
+    let mut cursor = "0".to_owned();
+    loop {
+        let found: (String, Vec<String>) = cmd("SCAN")
+            .arg(&cursor)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(1000)
+            .query_async(&mut connection)
+            .await?;
+        let keys;
+        (cursor, keys) = found;
+        if !keys.is_empty() {
+            cmd("DEL").arg(keys).exec_async(&mut connection).await?;
+        }
+        if cursor == "0" {
+            return Ok(());
+        }
+    }
+}
+
 impl Names {
     fn invoke<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
         let mut invocation = script.prepare_invoke();
@@ -288,15 +308,33 @@ impl Names {
     }
 }
 
+/// What a push tells on a channel; `None` if it is of another kind.
+pub(super) fn told(push: &PushInfo) -> Result<Option<&[u8]>, Broken> {
+    // A shard channel whose slot moves away is unsubscribed by the server.
+    if matches!(
+        push.kind,
+        PushKind::Disconnection | PushKind::Unsubscribe | PushKind::SUnsubscribe
+    ) {
+        return Err(Broken::Closed);
+    }
+    if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
+        return Ok(None);
+    }
+    match push.data.last() {
+        Some(Value::BulkString(payload)) => Ok(Some(payload)),
+        Some(_) | None => Err(Broken::Unexpected),
+    }
+}
+
 /// What a Redis process says of itself.
-struct Facts {
+pub(super) struct Facts {
     /// Random, made at its start; empty where the user may not ask.
     run: String,
     has_shard_channels: bool,
 }
 
 impl Facts {
-    async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Self> {
+    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Self> {
         let asked: RedisResult<String> = cmd("INFO").arg("server").query_async(connection).await;
         let text = match asked {
             Ok(text) => text,
@@ -319,6 +357,15 @@ impl Facts {
             has_shard_channels: major.and_then(|m| m.parse().ok()).unwrap_or(0u32) >= 7,
         })
     }
+
+    /// How to hear and to tell. In a cluster without shard channels every node hears everything.
+    pub(super) fn channel_commands(&self, in_cluster: bool) -> (&'static str, &'static str) {
+        if in_cluster && self.has_shard_channels {
+            ("SSUBSCRIBE", "SPUBLISH")
+        } else {
+            ("SUBSCRIBE", "PUBLISH")
+        }
+    }
 }
 
 fn accepted(answer: &[String]) -> Result<&[String], Broken> {
@@ -330,10 +377,10 @@ fn accepted(answer: &[String]) -> Result<&[String], Broken> {
     }
 }
 
-fn number(text: &str) -> Result<u64, Broken> {
+pub(super) fn number(text: &str) -> Result<u64, Broken> {
     text.parse().map_err(|_| Broken::Unexpected)
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

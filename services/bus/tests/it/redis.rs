@@ -17,6 +17,7 @@ mod deployments;
 mod faults;
 mod isolation;
 mod log;
+mod neighbors;
 
 /// How long anything may take that does come.
 const LONGEST: Duration = Duration::from_secs(30);
