@@ -12,6 +12,16 @@ use url::Url;
 
 use crate::issuers::{Beside, Issuers, IssuersElsewhere, IssuersError};
 
+#[cfg(feature = "back-ends")]
+mod administration;
+#[cfg(feature = "back-ends")]
+mod back_ends;
+
+#[cfg(feature = "back-ends")]
+pub use administration::{Administration, ProvisionCommand, PurgeCommand};
+#[cfg(feature = "back-ends")]
+pub use back_ends::{BackEndError, Cql, Redis};
+
 /// Serves one Gryt server to its browsers: page, socket, REST and accounts.
 #[derive(Debug, Parser)]
 #[command(name = "gryt-signaling", version, subcommand_negates_reqs = true)]
@@ -19,6 +29,14 @@ pub struct Cli {
     /// Needed to serve.
     #[command(flatten)]
     pub config: Option<Config>,
+    /// Events between several processes.
+    #[cfg(feature = "back-ends")]
+    #[command(flatten)]
+    pub redis: Redis,
+    /// Messages and members of several processes.
+    #[cfg(feature = "back-ends")]
+    #[command(flatten)]
+    pub cql: Cql,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -47,7 +65,8 @@ pub struct Config {
     #[arg(long, env = "GRYT_SIGNALING_PUBLIC_URL", value_parser = crate::config::public_url)]
     pub public_url: Url,
 
-    /// Folder with everything the server keeps; made when missing. One process at a time.
+    /// Folder with what the server keeps itself; made when missing. One process at a time. Not used
+    /// where data, events and accounts are all elsewhere.
     #[arg(long, env = "GRYT_SIGNALING_DATA_DIR", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
 
@@ -72,7 +91,7 @@ pub struct Config {
     pub tls_dir: Option<PathBuf>,
 
     /// Issuers elsewhere that people sign in at, as a JSON list; their accounts take the place of
-    /// the server's own. See docs/sign-in.md.
+    /// the server's own. Needed where a server has several processes. See docs/sign-in.md.
     #[arg(long, env = "GRYT_SIGNALING_ISSUERS", conflicts_with = "issuers_file")]
     pub issuers: Option<IssuersElsewhere>,
 
@@ -133,6 +152,15 @@ pub enum Command {
     /// Local accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Makes the server's keyspace and role in the database. Twice is harmless.
+    #[cfg(feature = "back-ends")]
+    Provision(Box<ProvisionCommand>),
+    /// Brings the tables of the server's keyspace up to date. Twice is harmless.
+    #[cfg(feature = "back-ends")]
+    Migrate(Box<Administration>),
+    /// Removes all that the server has in the database and in Redis. Its processes must have ended.
+    #[cfg(feature = "back-ends")]
+    Purge(Box<PurgeCommand>),
 }
 
 /// What can be done to an account.
@@ -213,6 +241,46 @@ mod tests {
     fn account_is_reset_without_what_serving_needs() {
         let cli = Cli::try_parse_from(["gryt-signaling", "account", "reset", "ada"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Account(_))));
+    }
+
+    #[cfg(feature = "back-ends")]
+    #[test]
+    fn back_ends_are_named_and_what_belongs_to_one_needs_it() {
+        let line = ["--redis-url=redis://a", "--cql-contact-points=a,b:9043"];
+        let cli = parse(&line).unwrap();
+        assert_eq!(cli.cql.cql_contact_points.len(), 2);
+        assert!(cli.redis.redis_url.is_some());
+        for bad in [
+            "--redis-password-file=/x",
+            "--cql-password-file=/x",
+            "--cql-keyspace=gryt_shared",
+        ] {
+            assert!(parse(&[bad]).is_err(), "{bad}");
+        }
+        for bad in ["--cql-contact-points=a,", "--cql-keyspace=Shared"] {
+            assert!(parse(&[line[1], bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "back-ends")]
+    #[test]
+    fn database_is_administrated_without_what_serving_needs() {
+        let command = |line: &[&str]| {
+            let program = ["gryt-signaling"].iter();
+            Cli::try_parse_from(program.chain(line)).map(|cli| cli.command.unwrap())
+        };
+        let server = NEEDED[0];
+        let nodes = "--cql-contact-points=a";
+        let provision = ["provision", server, nodes, "--cql-replication=dc1:3"];
+        assert!(matches!(command(&provision), Ok(Command::Provision(_))));
+        let migrate = command(&["migrate", server, nodes]);
+        assert!(matches!(migrate, Ok(Command::Migrate(_))));
+        let purge = command(&["purge", server, nodes, "--redis-url=redis://a"]);
+        assert!(matches!(purge, Ok(Command::Purge(_))));
+        assert!(command(&["migrate", server]).is_err(), "no database");
+        assert!(command(&["provision", server, nodes]).is_err(), "no copies");
+        let half = ["migrate", server, nodes, "--cql-admin-role=root"];
+        assert!(command(&half).is_err(), "no password");
     }
 
     #[test]

@@ -11,6 +11,13 @@ pub(crate) fn bits() -> [u8; 16] {
     rand::rng().random()
 }
 
+/// The seed of a part that draws for itself.
+#[cfg(feature = "back-ends")]
+#[expect(clippy::disallowed_methods, reason = "the shell's randomness")]
+pub(crate) fn seed() -> [u8; 32] {
+    rand::rng().random()
+}
+
 /// A number from 0 to 1, to spread what would otherwise happen everywhere at once.
 #[expect(clippy::disallowed_methods, reason = "the shell's randomness")]
 pub(crate) fn fraction() -> f64 {

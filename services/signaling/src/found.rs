@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -13,8 +13,13 @@ use crate::shared::Shared;
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// Compares the calls of each SFU with the store when it is heard first. `begin` is told when
-/// sessions can be greeted: after all SFUs were, or after [`LONGEST`].
-pub(crate) async fn take_over(shared: &Shared, begin: oneshot::Sender<()>) {
+/// sessions can be greeted: after all SFUs were, or after [`LONGEST`]. Compares all again whenever
+/// `lost_rooms` is told that a part of the log was lost.
+pub(crate) async fn take_over(
+    shared: &Shared,
+    begin: oneshot::Sender<()>,
+    lost_rooms: &Notify,
+) {
     let mut progress = shared.voice.progress();
     let all_tried = progress.wait_for(|progress| progress.all_tried);
     let in_time = tokio::time::timeout(LONGEST, all_tried).await.is_ok();
@@ -25,16 +30,26 @@ pub(crate) async fn take_over(shared: &Shared, begin: oneshot::Sender<()>) {
     compare(shared).await;
     // The fan-out has ended otherwise, and nobody will be greeted.
     let _ = begin.send(());
-    // Ends with the rooms.
-    while progress.changed().await.is_ok() {
-        let heard = progress.borrow_and_update().nodes;
-        if heard != compared {
-            compared = heard;
-            compare(shared).await;
+    loop {
+        tokio::select! {
+            () = lost_rooms.notified() => {}
+            changed = progress.changed() => {
+                // The rooms have ended.
+                if changed.is_err() {
+                    return;
+                }
+                let heard = progress.borrow_and_update().nodes;
+                if heard == compared {
+                    continue;
+                }
+                compared = heard;
+            }
         }
+        compare(shared).await;
     }
 }
 
+/// Brings the calls to what the store says.
 async fn compare(shared: &Shared) {
     if let Err(refusal) = bring_up_to_date(shared).await {
         let reason = refusal.reason;
@@ -45,7 +60,8 @@ async fn compare(shared: &Shared) {
     }
 }
 
-/// What was stored while the process before had no time to tell the SFU.
+/// What was stored and never told to the SFU: by a process that ended before, or in a log that is
+/// gone.
 async fn bring_up_to_date(shared: &Shared) -> Result<(), Refusal> {
     let there = shared.voice.participants().await;
     let channels = there.iter().filter_map(|p| p.channel_id.parse().ok());

@@ -148,7 +148,8 @@ impl Issuers {
     }
 
     /// Whether the server has accounts of its own. Without issuers elsewhere it always has.
-    pub(crate) fn has_own(&self) -> bool {
+    #[must_use]
+    pub fn has_own(&self) -> bool {
         self.beside_own || self.elsewhere.0.is_empty()
     }
 

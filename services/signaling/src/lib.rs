@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get};
-use gryt_bus::{Bus, Subscription};
+use gryt_bus::{Bus, Presence, Quotas, Subscription};
 use gryt_issuer::Invites;
 use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, WatcherId};
 use gryt_rooms::Start;
 use gryt_runtime::{Readiness, health_router, metrics_router};
 use gryt_store::{NewChannel, Store};
 use prometheus_client::registry::Registry;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, SetOnce, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -30,6 +30,7 @@ pub mod data_dir;
 mod entropy;
 mod fanout;
 mod found;
+pub mod foundation;
 pub mod issuers;
 mod live;
 pub mod local;
@@ -67,6 +68,10 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Events.
     pub bus: Arc<dyn Bus>,
+    /// Who is online.
+    pub presence: Presence,
+    /// Limits that hold over all processes.
+    pub quotas: Quotas,
     /// The SFUs, each with its address as the log shows it.
     pub sfus: Vec<(String, Channel)>,
     /// Checks tokens.
@@ -85,6 +90,7 @@ pub struct Signaling {
     registry: Arc<Registry>,
     readiness: Readiness,
     events: Subscription,
+    presence: Presence,
     keeper: Keeper,
     nodes: Vec<Node>,
 }
@@ -99,6 +105,8 @@ impl Signaling {
         let Ports {
             store,
             bus,
+            presence,
+            quotas,
             sfus,
             verifier,
             invites,
@@ -111,7 +119,7 @@ impl Signaling {
         let node =
             |(address, channel): (String, Channel)| Node::new(&address, channel, caller.clone());
         let nodes: Vec<Node> = sfus.into_iter().map(node).collect();
-        let live = Arc::new(Live::new(Arc::clone(&bus), metrics.clone()));
+        let live = Arc::new(Live::new(presence.clone(), metrics.clone()));
         let start = Start {
             watcher,
             // Above every earlier process of this server, as long as its clock does not run back.
@@ -130,10 +138,10 @@ impl Signaling {
         let shared = Shared {
             origins: Origins::new(config.origins.clone()),
             verifier,
-            operations: Operations::new(store, Arc::clone(&bus), invites),
+            operations: Operations::new(store, Arc::clone(&bus), invites, quotas.clone()),
             live,
             voice,
-            sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user),
+            sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user, &quotas),
             limits,
             metrics,
             begun: Arc::default(),
@@ -146,6 +154,7 @@ impl Signaling {
             registry: Arc::new(registry),
             readiness: Readiness::starting(),
             events: bus.subscribe(),
+            presence,
             keeper,
             nodes,
         }
@@ -182,19 +191,25 @@ impl Signaling {
             shared,
             readiness,
             events,
+            presence,
             keeper,
             nodes,
             ..
         } = self;
         let end = CancellationToken::new();
         let (begin, told) = oneshot::channel();
+        let following = Arc::new(SetOnce::new());
+        let lost_rooms = Arc::new(Notify::new());
         let fanout = Fanout {
             bus: Arc::clone(&shared.bus),
             events,
+            presence,
             live: Arc::clone(&shared.live),
             voice: shared.voice.clone(),
             begin: told,
             begun: Arc::clone(&shared.begun),
+            following: Arc::clone(&following),
+            lost_rooms: Arc::clone(&lost_rooms),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(named("fan-out", fanout.run(end.clone())));
@@ -203,15 +218,21 @@ impl Signaling {
             let watch = voice::watch(link, node, shared.voice.clone(), end.clone());
             tasks.spawn(named("watch", watch));
         }
-        // Ready at once: whoever comes meanwhile is greeted once it is known who sits where.
-        readiness.set_ready();
+        readiness.set_unready("waiting for the event log");
+        let serving = async {
+            following.wait().await;
+            // Whoever comes meanwhile is greeted once it is known who sits where.
+            readiness.set_ready();
+            std::future::pending::<()>().await;
+        };
         let taking_over = async {
-            found::take_over(&shared, begin).await;
+            found::take_over(&shared, begin, &lost_rooms).await;
             std::future::pending::<()>().await;
         };
 
         let outcome = tokio::select! {
             () = stop.cancelled() => Ok(()),
+            () = serving => Ok(()),
             () = taking_over => Ok(()),
             Some(ended) = tasks.join_next() => Err(match ended {
                 Ok(task) => RunError::Ended(task),

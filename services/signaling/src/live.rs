@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gryt_bus::{Audience, Bus, Delivery, LiveEvent};
+use gryt_bus::{Audience, Delivery, Presence, PresenceChange};
 use gryt_model::{Member, MemberId, Permission, SessionId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::Reason;
@@ -26,7 +26,7 @@ use crate::ws::outbox::{Farewell, Outbox};
 /// Everyone who is connected to this process.
 #[derive(Debug)]
 pub(crate) struct Live {
-    bus: Arc<dyn Bus>,
+    presence: Presence,
     metrics: Metrics,
     board: Mutex<Board>,
     /// A session has left.
@@ -57,9 +57,9 @@ struct Seat {
 }
 
 impl Live {
-    pub(crate) fn new(bus: Arc<dyn Bus>, metrics: Metrics) -> Self {
+    pub(crate) fn new(presence: Presence, metrics: Metrics) -> Self {
         Self {
-            bus,
+            presence,
             metrics,
             board: Mutex::default(),
             left: Notify::new(),
@@ -84,7 +84,8 @@ impl Live {
         let devices = board.devices.entry(id.clone()).or_default();
         *devices += 1;
         if *devices == 1 {
-            self.tell_presence(&id, true);
+            // Under the lock, so that the order of the changes is kept.
+            self.presence.set(&id, true);
         }
         self.metrics.sessions.inc();
         let mut online = board.online.clone();
@@ -108,7 +109,7 @@ impl Live {
             *devices -= 1;
             if *devices == 0 {
                 board.devices.remove(&id);
-                self.tell_presence(&id, false);
+                self.presence.set(&id, false);
             }
         }
     }
@@ -179,28 +180,30 @@ impl Live {
         }
     }
 
+    /// As [`Live::deliver`], for who came online or went.
+    pub(crate) fn deliver_presence(&self, changes: Vec<PresenceChange>) {
+        for PresenceChange { member, online } in changes {
+            let change = wire::PresenceChanged {
+                member_id: member.to_string(),
+                online,
+            };
+            self.deliver(&Delivery {
+                event: wire::Event {
+                    event_id: 0,
+                    event: Some(Kind::PresenceChanged(change)),
+                },
+                audience: Audience::Everyone,
+            });
+        }
+    }
+
     /// Starts the board anew after events were lost, and ends every session, which saw the old one.
+    /// Who is online is known all the same.
     pub(crate) fn start_anew(&self) {
-        let mut board = self.lock();
+        let board = self.lock();
         for seat in board.sessions.values() {
             seat.outbox.end(LOST_TRACK);
         }
-        board.online = board.devices.keys().map(ToString::to_string).collect();
-    }
-
-    /// Published under the lock, so that the order of the deltas is the order of the changes.
-    fn tell_presence(&self, member: &MemberId, online: bool) {
-        let change = wire::PresenceChanged {
-            member_id: member.to_string(),
-            online,
-        };
-        self.bus.publish_live(LiveEvent {
-            event: wire::Event {
-                event_id: 0,
-                event: Some(Kind::PresenceChanged(change)),
-            },
-            audience: Audience::Everyone,
-        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {

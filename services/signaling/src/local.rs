@@ -1,27 +1,24 @@
-//! A server in one folder: messages, log and accounts in SQLite files, and the issuer on the same
-//! port as everything else. What `gryt` and `gryt-signaling` are both made of.
+//! A server with the issuer of its accounts on the same port as everything else, unless they are
+//! elsewhere; in one folder, or on other back ends. What `gryt` and `gryt-signaling` are both made of.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use gryt_bus::{LocalBus, LogEpoch};
 use gryt_issuer::{AllowedOrigins, Issuer, IssuerConfig, Registration};
-use gryt_model::ServerId;
 use gryt_runtime::http::{self, Site, TrustedProxies};
-use gryt_store::{FirstOpen, Server, SqliteStore, Store as _};
+use gryt_store::Server;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::data_dir::DataDir;
+pub use crate::foundation::Naming;
+use crate::foundation::{Foundation, FoundationError};
 use crate::issuers::{Issuers, IssuersError, OWN};
 use crate::{
     Algorithm, KeySource, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier,
-    entropy,
 };
 
 /// Where the issuer is on the one port.
@@ -47,40 +44,12 @@ pub struct LocalConfig {
     pub limits: Limits,
 }
 
-/// Who decides what the server is called.
-#[derive(Debug)]
-pub enum Naming {
-    /// The folder; this name is for a new one. The id is drawn.
-    Folder(String),
-    /// Whoever starts it. A folder with another id is refused.
-    Given(ServerId, String),
-}
-
 /// A folder could not be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The names of the first channels are none.
-    #[error("name the first channels")]
-    NameChannels(#[source] gryt_model::InvalidId),
-    /// The messages' file.
-    #[error("open the server's data")]
-    OpenStore(#[source] gryt_store::Error),
-    /// The folder belongs to somebody else: a volume of another server was mounted.
-    #[error(
-        "the data in \"{}\" is of server {found}, not of {wanted}: mount that server's own volume",
-        path.display()
-    )]
-    OtherServer {
-        /// The file.
-        path: PathBuf,
-        /// Whose data it is.
-        found: ServerId,
-        /// Who we are.
-        wanted: ServerId,
-    },
-    /// The log's file.
-    #[error("open the event log")]
-    OpenLog(#[source] gryt_bus::Error),
+    /// Its data or events.
+    #[error(transparent)]
+    Foundation(#[from] FoundationError),
     /// The accounts' file.
     #[error("open the accounts")]
     OpenIssuer(#[source] gryt_issuer::DatabaseError),
@@ -99,8 +68,7 @@ pub enum LocalError {
 #[derive(Debug)]
 pub struct Local {
     config: LocalConfig,
-    store: Arc<SqliteStore>,
-    bus: Arc<LocalBus>,
+    foundation: Foundation,
     own: Option<OwnAccounts>,
     verifier: Verifier,
 }
@@ -141,10 +109,22 @@ impl Local {
         config: LocalConfig,
         now: SystemTime,
     ) -> Result<Self, LocalError> {
-        let store = open_store(data, &config.naming).await?;
-        let epoch = LogEpoch::from_random(entropy::bits());
-        let bus = LocalBus::open(&data.events_db(), &epoch).map_err(LocalError::OpenLog)?;
-        let server = store.server();
+        let foundation = Foundation::in_folder(data, &config.naming).await?;
+        Self::on(foundation, data, config, now).await
+    }
+
+    /// On data and events that are open, wherever they are. The folder has the accounts, unless they
+    /// are elsewhere, too.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub async fn on(
+        foundation: Foundation,
+        data: &DataDir,
+        config: LocalConfig,
+        now: SystemTime,
+    ) -> Result<Self, LocalError> {
+        let server = foundation.store.server();
         let own = if config.issuers.has_own() {
             let issuer = Issuer::open(issuer_config(data, &config, server), now)
                 .map_err(LocalError::OpenIssuer)?;
@@ -158,8 +138,7 @@ impl Local {
         let verifier = verifier(own.as_ref(), &config, server)?;
         Ok(Self {
             config,
-            store: Arc::new(store),
-            bus: Arc::new(bus),
+            foundation,
             own,
             verifier,
         })
@@ -170,14 +149,21 @@ impl Local {
     pub fn start(self, sfus: Vec<(String, Channel)>, registry: Registry) -> Started {
         let Self {
             config,
-            store,
-            bus,
+            foundation,
             own,
             verifier,
         } = self;
+        let Foundation {
+            store,
+            bus,
+            presence,
+            quotas,
+        } = foundation;
         let ports = Ports {
             store,
             bus,
+            presence,
+            quotas,
             sfus,
             verifier,
             invites: own.as_ref().map(|own| own.issuer.invites()),
@@ -211,38 +197,6 @@ impl Keys {
         };
         http::serve(listener, site, stop).await;
     }
-}
-
-async fn open_store(data: &DataDir, naming: &Naming) -> Result<SqliteStore, LocalError> {
-    let (id, name) = match naming {
-        Naming::Folder(name) => (ServerId::from_random(entropy::bits()), name),
-        Naming::Given(id, name) => (id.clone(), name),
-    };
-    let first = FirstOpen {
-        server: Server {
-            id,
-            name: name.as_str().into(),
-        },
-        channels: crate::first_channels().map_err(LocalError::NameChannels)?,
-    };
-    let path = data.server_db();
-    let mut store = SqliteStore::open(&path, first).map_err(LocalError::OpenStore)?;
-    if let Naming::Given(wanted, name) = naming {
-        let found = store.server().id.clone();
-        if found != *wanted {
-            let wanted = wanted.clone();
-            return Err(LocalError::OtherServer {
-                path,
-                found,
-                wanted,
-            });
-        }
-        store
-            .rename_server(name)
-            .await
-            .map_err(LocalError::OpenStore)?;
-    }
-    Ok(store)
 }
 
 fn issuer_config(data: &DataDir, config: &LocalConfig, server: &Server) -> IssuerConfig {
@@ -298,7 +252,7 @@ fn signaling_config(config: LocalConfig) -> SignalingConfig {
         registration,
         limits,
     } = config;
-    let (socket_url, issuer_url) = if only_public {
+    let (socket_url, own_url) = if only_public {
         let socket = public.replacen("http", "ws", 1);
         (format!("{socket}/ws"), format!("{public}{ISSUER_PATH}"))
     } else {
@@ -306,7 +260,7 @@ fn signaling_config(config: LocalConfig) -> SignalingConfig {
     };
     SignalingConfig {
         socket_url,
-        issuers: issuers.offers(issuer_url),
+        issuers: issuers.offers(own_url),
         reached_by_tls: public.starts_with("https://"),
         by_invite: matches!(registration, Registration::ByInvite { .. }),
         origins,

@@ -7,12 +7,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
-use gryt_signaling::cli::{AccountCommand, Cli, Command, Config};
+use gryt_runtime::LogFormat;
+use gryt_signaling::cli::{AccountCommand, Administration, Cli, Command};
 use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::foundation::BackEnds;
 
+mod administer;
 mod serve;
 
 fn main() -> ExitCode {
+    gryt_runtime::install_crypto();
     match start(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -24,24 +28,54 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> anyhow::Result<()> {
-    match (cli.command, cli.config) {
+    let Cli {
+        config,
+        redis,
+        cql,
+        command,
+    } = cli;
+    match (command, config) {
         (Some(Command::Account(AccountCommand::Reset { name, data_dir })), _) => {
             reset(&name, data_dir)
         }
-        (None, Some(config)) => serve(config),
+        (Some(Command::Provision(command)), _) => {
+            let Administration {
+                log, log_format, ..
+            } = command.administration.clone();
+            run(&log, log_format, administer::provision(*command))
+        }
+        (Some(Command::Migrate(command)), _) => {
+            let log = command.log.clone();
+            run(&log, command.log_format, administer::migrate(*command))
+        }
+        (Some(Command::Purge(command)), _) => {
+            let Administration {
+                log, log_format, ..
+            } = command.administration.clone();
+            run(&log, log_format, administer::purge(*command))
+        }
+        (None, Some(config)) => {
+            let log = config.log.clone();
+            let back_ends = BackEnds { redis, cql };
+            run(&log, config.log_format, serve::serve(config, back_ends))
+        }
         (None, None) => Ok(Cli::command().print_help()?),
     }
 }
 
-fn serve(config: Config) -> anyhow::Result<()> {
-    gryt_runtime::init_logs(&config.log, config.log_format)?;
+fn run(
+    log: &str,
+    format: LogFormat,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    gryt_runtime::init_logs(log, format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(serve::serve(config));
+    let ended = runtime.block_on(work);
     // A password that is being hashed is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    served
+    ended
 }
 
 fn reset(name: &str, data_dir: PathBuf) -> anyhow::Result<()> {

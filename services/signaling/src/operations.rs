@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gryt_bus::{Audience, Bus, DurableEvent};
+use gryt_bus::{Audience, Bus, DurableEvent, Quotas};
 use gryt_chat::Limits;
 use gryt_issuer::Invites;
 use gryt_model::{AudibleLimit, ChannelId, ChannelName, MessageId, Nonce};
@@ -36,7 +36,10 @@ pub(crate) struct Operations {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     invites: Option<Invites>,
+    /// Of this process.
     limits: Arc<Mutex<Limits>>,
+    /// Of all processes together.
+    quotas: Quotas,
     /// Held from the store to the bus: shared by new messages, exclusive for everything else.
     order: Arc<RwLock<()>>,
 }
@@ -78,12 +81,18 @@ pub(crate) struct ChannelUpdate {
 }
 
 impl Operations {
-    pub(crate) fn new(store: Arc<dyn Store>, bus: Arc<dyn Bus>, invites: Option<Invites>) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        invites: Option<Invites>,
+        quotas: Quotas,
+    ) -> Self {
         Self {
             store,
             bus,
             invites,
             limits: Arc::default(),
+            quotas,
             order: Arc::default(),
         }
     }

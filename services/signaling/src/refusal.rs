@@ -35,14 +35,7 @@ impl Refusal {
 
     /// Logs what failed, once and with its chain, and says only that something did.
     pub(crate) fn internal(attempt: &'static str, error: &dyn std::error::Error) -> Self {
-        let mut chain = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        tracing::error!(attempt, error = chain, "request failed");
+        tracing::error!(attempt, error = chain(error), "request failed");
         Self::new(Reason::Internal, "The server failed. It is logged.")
     }
 
@@ -148,6 +141,18 @@ impl From<gryt_chat::Refusal> for Refusal {
             Chat::RateLimited { retry_after } => Self::rate_limited(retry_after),
         }
     }
+}
+
+/// An error with all its causes, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    chain
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,9 @@
 //! Messages: send, edit, delete, read.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
-use gryt_bus::Audience;
+use gryt_bus::{Allowance, Audience};
 use gryt_chat::{Act, Draft};
 use gryt_model::{ChannelId, Member, Message, MessageId};
 use gryt_proto::client::v1 as wire;
@@ -30,7 +31,7 @@ impl Operations {
             text,
             nonce,
         } = draft;
-        self.take(actor, Act::Send)?;
+        self.take(actor, Act::Send).await?;
         let place = self.channel(&channel).await?;
         let draft = Draft {
             channel: &place,
@@ -91,7 +92,7 @@ impl Operations {
             message: id,
             text,
         } = draft;
-        self.take(actor, Act::Edit)?;
+        self.take(actor, Act::Edit).await?;
         let place = self.channel(&channel).await?;
         let message = self.message(&channel, id).await?;
         let draft = Draft {
@@ -126,7 +127,7 @@ impl Operations {
         channel: &ChannelId,
         id: MessageId,
     ) -> Result<(), Refusal> {
-        self.take(actor, Act::Delete)?;
+        self.take(actor, Act::Delete).await?;
         self.channel(channel).await?;
         let author = self.store.author(channel, id).await.map_err(storage)?;
         gryt_chat::erase(&author.ok_or_else(unknown_message)?, actor)?;
@@ -156,7 +157,7 @@ impl Operations {
             before,
             limit,
         } = page;
-        self.take(actor, Act::Fetch)?;
+        self.take(actor, Act::Fetch).await?;
         if !(1..=PAGE_MAX).contains(&limit) {
             return Err(Refusal::malformed("A page has 1 to 100 messages."));
         }
@@ -172,10 +173,30 @@ impl Operations {
         found.ok_or_else(unknown_message)
     }
 
-    /// Takes one of the actor's allowance.
-    pub(crate) fn take(&self, actor: &Member, act: Act) -> Result<(), Refusal> {
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(limits.take(&actor.id, act, clock::now())?)
+    /// Takes one of the actor's allowance, here and over all processes.
+    pub(crate) async fn take(&self, actor: &Member, act: Act) -> Result<(), Refusal> {
+        {
+            let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+            limits.take(&actor.id, act, clock::now())?;
+        }
+        let rate = act.rate();
+        let allowance = Allowance {
+            interval: Duration::from_secs(1) / rate.per_second,
+            burst: rate.burst,
+        };
+        let name = format!("{}:{}", quota(act), actor.id);
+        let taken = self.quotas.take(&name, allowance).await;
+        taken.map_err(Refusal::rate_limited)
+    }
+}
+
+/// What an act is called among the limits of all processes.
+fn quota(act: Act) -> &'static str {
+    match act {
+        Act::Send => "send",
+        Act::Edit => "edit",
+        Act::Delete => "delete",
+        Act::Fetch => "fetch",
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gryt_bus::{
-    Bus, Cursor, DurableEvent, Error, EventId, LiveEvent, LocalBus, LogEpoch, Replay, Subscription,
+    Bus, Cursor, DurableEvent, Error, EventId, LiveEvent, LocalBus, LogEpoch, Quotas, Replay,
+    Subscription,
 };
 use gryt_model::{ChannelId, Member, ServerId};
 use gryt_proto::client::v1::Reason;
@@ -83,6 +84,7 @@ impl World {
                 Arc::clone(&store) as Arc<dyn Store>,
                 Arc::clone(&bus) as _,
                 None,
+                Quotas::local(),
             ),
             events: bus.subscribe(),
             bus,

@@ -55,7 +55,7 @@ impl FromRequestParts<Arc<Shared>> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
         let Caller(member) = Caller::from_request_parts(parts, shared).await?;
-        shared.operations.take(&member, Act::Fetch)?;
+        shared.operations.take(&member, Act::Fetch).await?;
         Ok(Self(member))
     }
 }

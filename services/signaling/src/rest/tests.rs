@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use gryt_bus::{Bus, LocalBus, LogEpoch, Subscription};
+use gryt_bus::{Bus, LocalBus, LogEpoch, Presence, Quotas, Subscription};
 use gryt_model::{ChannelId, ChannelKind, ServerId};
 use gryt_proto::client::v1 as wire;
 use gryt_proto::client::v1::event::Event;
@@ -79,6 +79,8 @@ impl Api {
         let ports = Ports {
             store: Arc::new(store),
             bus,
+            presence: Presence::local(),
+            quotas: Quotas::local(),
             sfus: vec![(
                 "nowhere".to_owned(),
                 Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),

@@ -56,6 +56,8 @@ struct State {
     ready: Frames,
     /// Events that came while the session was still replaying; `None` once released.
     held: Option<Frames>,
+    /// Up to which event the replay went. The fan-out may be behind the log that was replayed.
+    replayed: u64,
     end: Option<End>,
 }
 
@@ -117,9 +119,11 @@ impl Outbox {
         });
     }
 
-    /// Lets go of the held events, without those that the replay up to `replayed` has brought.
+    /// Lets go of the held events. Those that the replay up to `replayed` has brought are left out,
+    /// from now on, too.
     pub(crate) fn release(&self, replayed: u64) {
         let mut state = self.lock();
+        state.replayed = replayed;
         let mut held = state.held.take().unwrap_or_default();
         while let Some((event_id, frame)) = held.take() {
             if event_id == 0 || event_id > replayed {
@@ -198,7 +202,8 @@ impl Outbox {
 
     fn add(&self, event_id: u64, frame: Bytes, queue: impl FnOnce(&mut State) -> &mut Frames) {
         let mut state = self.lock();
-        if state.end.is_some() {
+        let is_known = event_id != 0 && event_id <= state.replayed;
+        if state.end.is_some() || is_known {
             return;
         }
         let frames = queue(&mut state);
@@ -255,6 +260,8 @@ mod tests {
         outbox.push("welcome".into());
         outbox.push("replayed 7".into());
         outbox.release(7);
+        // The fan-out was behind the log.
+        outbox.push_event(7, "7".into());
         outbox.push_event(9, "9".into());
 
         let got = frames(&outbox, 5).await;

@@ -48,7 +48,7 @@ pub(crate) async fn upgrade(
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(peer)| {
         peer.0.ip()
     });
-    let Some(place) = shared.sockets.take_of_address(address) else {
+    let Some(place) = shared.sockets.take_of_address(address).await else {
         return refuse(Refusal::new(
             Reason::RateLimited,
             "Too many sockets from this address.",
@@ -116,7 +116,7 @@ async fn admit(shared: &Shared, token: &str) -> Admission {
             });
         }
     };
-    match shared.sockets.take_of_user(claims.user.clone()) {
+    match shared.sockets.take_of_user(claims.user.clone()).await {
         Some(place) => Admission::Admitted { claims, place },
         None => Admission::Refused(Farewell {
             reason: Reason::RateLimited,

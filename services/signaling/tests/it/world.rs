@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gryt_bus::{Bus, LocalBus, LogEpoch};
+use gryt_bus::{Bus, LocalBus, LogEpoch, Presence, Quotas};
 use gryt_issuer::{AllowedOrigins, Invites, IssuerConfig, Registration};
 use gryt_model::ServerId;
 use gryt_signaling::issuers::Issuers;
@@ -184,6 +184,8 @@ impl Parts {
         let ports = Ports {
             store: Arc::clone(&back_ends.store),
             bus: Arc::clone(&back_ends.bus),
+            presence: Presence::local(),
+            quotas: Quotas::local(),
             sfus: sfus.clone(),
             verifier: issuer.verifier(server_id().as_str()),
             invites: Some(invites(folder.path())),
