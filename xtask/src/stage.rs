@@ -44,8 +44,8 @@ pub(crate) const STAGES: [Stage; 7] = [
     },
     Stage {
         name: "backends",
-        about: "the adapters against real back ends, with faults between them",
-        budget_min: 16,
+        about: "adapters and replicas on real back ends, with faults between them",
+        budget_min: 20,
         needs_root: false,
         run: backends::run,
     },

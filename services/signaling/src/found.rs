@@ -15,11 +15,7 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// Compares the calls of each SFU with the store when it is heard first. `begin` is told when
 /// sessions can be greeted: after all SFUs were, or after [`LONGEST`]. Compares all again whenever
 /// `lost_rooms` is told that a part of the log was lost.
-pub(crate) async fn take_over(
-    shared: &Shared,
-    begin: oneshot::Sender<()>,
-    lost_rooms: &Notify,
-) {
+pub(crate) async fn take_over(shared: &Shared, begin: oneshot::Sender<()>, lost_rooms: &Notify) {
     let mut progress = shared.voice.progress();
     let all_tried = progress.wait_for(|progress| progress.all_tried);
     let in_time = tokio::time::timeout(LONGEST, all_tried).await.is_ok();

@@ -1,6 +1,7 @@
 //! The adapters against real back ends, which the tests start and end themselves, with faults
-//! between them by toxiproxy. Apache Cassandra stands in for ScyllaDB, which no package registry
-//! carries. Keycloak is a real one.
+//! between them by toxiproxy; then sign-in at a real Keycloak, and several processes of one server on
+//! Redis and a CQL database. Apache Cassandra stands in for ScyllaDB, which no package registry
+//! carries.
 
 use anyhow::Result;
 
@@ -11,7 +12,8 @@ use crate::stage::Steps;
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     bus(steps)?;
     store(steps)?;
-    sign_in(steps)
+    sign_in(steps)?;
+    replicas(steps)
 }
 
 fn bus(steps: &mut Steps) -> Result<()> {
@@ -77,5 +79,26 @@ fn sign_in(steps: &mut Steps) -> Result<()> {
         .env("GRYT_TEST_KEYCLOAK", keycloak.home)
         .env("GRYT_TEST_JAVA_17", keycloak.java);
     steps.tests("sign-in at Keycloak", sign_in);
+    Ok(())
+}
+
+fn replicas(steps: &mut Steps) -> Result<()> {
+    let cassandra = cassandra::ensure()?;
+    let mut replicas = cargo(&[
+        "test",
+        "--package",
+        "gryt-signaling",
+        "--test",
+        "replicas",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        // Each starts processes, kills some and looks at the clock.
+        "--test-threads=1",
+    ]);
+    replicas
+        .env("GRYT_TEST_CASSANDRA_JARS", cassandra.jars)
+        .env("GRYT_TEST_JAVA_17", cassandra.java);
+    steps.tests("replicas on Redis and Cassandra", replicas);
     Ok(())
 }
