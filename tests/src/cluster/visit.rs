@@ -105,16 +105,36 @@ impl Visit {
     pub async fn join(&self, tag: u32) -> Result<Participant> {
         let guest = self.guest(&format!("person {tag}")).await?;
         let lounge = guest.channel(ChannelKind::Voice)?;
-        let has_microphone = true;
-        guest
-            .join(
-                &lounge,
-                VoiceConfig {
-                    tag,
-                    has_microphone,
-                },
-            )
-            .await
+        take_place(guest, &lounge, tag).await
+    }
+
+    /// Makes another voice channel. Returns its id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn voice_channel(&self, name: &str) -> Result<String> {
+        let channel = wire::CreateChannel {
+            name: name.to_owned(),
+            kind: ChannelKind::Voice.into(),
+        };
+        let create = client_frame::Request::CreateChannel(channel);
+        let reply = self.owner.socket.request(create).await?;
+        let reply::Result::Channel(channel) = reply else {
+            bail!("no channel: {reply:?}");
+        };
+        Ok(channel.channel_id)
+    }
+
+    /// Brings people with these tags into this voice channel, where all of them speak.
+    ///
+    /// # Errors
+    /// When one does not get there, or is not heard by all others.
+    pub async fn call_in(&self, channel_id: &str, tags: Range<u32>) -> Result<Call> {
+        let people = tags.map(|tag| async move {
+            let guest = self.guest(&format!("person {tag}")).await?;
+            take_place(guest, channel_id, tag).await
+        });
+        Call::begin(try_join_all(people).await?).await
     }
 
     /// Brings people with these tags into the first voice channel, where all of them speak.
@@ -122,12 +142,7 @@ impl Visit {
     /// # Errors
     /// When one does not get there, or is not heard by all others.
     pub async fn call(&self, tags: Range<u32>) -> Result<Call> {
-        let people = try_join_all(tags.map(|tag| self.join(tag))).await?;
-        let speak = people.iter().map(|person| person.voice.speak(LEVEL));
-        let begun = try_join_all(speak).await?;
-        let call = Call { people, begun };
-        call.goes_on().await?;
-        Ok(call)
+        Call::begin(try_join_all(tags.map(|tag| self.join(tag))).await?).await
     }
 
     /// Writes a message into the first text channel.
@@ -174,6 +189,18 @@ pub struct Call {
 }
 
 impl Call {
+    /// Lets people who are in one room speak.
+    ///
+    /// # Errors
+    /// When one is not heard by all others.
+    pub async fn begin(people: Vec<Participant>) -> Result<Self> {
+        let speak = people.iter().map(|person| person.voice.speak(LEVEL));
+        let begun = try_join_all(speak).await?;
+        let call = Self { people, begun };
+        call.goes_on().await?;
+        Ok(call)
+    }
+
     /// Waits until everybody hears what everybody else says from now on.
     ///
     /// # Errors
@@ -221,6 +248,19 @@ impl Call {
             others.map(move |speaker| (listener, speaker))
         })
     }
+}
+
+async fn take_place(guest: Client, channel_id: &str, tag: u32) -> Result<Participant> {
+    let has_microphone = true;
+    guest
+        .join(
+            channel_id,
+            VoiceConfig {
+                tag,
+                has_microphone,
+            },
+        )
+        .await
 }
 
 /// The owner's one-time link, once the operator has made it.
