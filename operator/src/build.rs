@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 use k8s_openapi::api::core::v1::Service;
 
 use crate::objects::{Objects, Prepared};
-use crate::valid::{Announced, ValidServer};
+use crate::valid::{Announced, Slot, ValidServer};
 
 pub use material::{Material, MaterialError, OwnerToken, Sources};
 pub use service::{GRPC_PORT_NAME, MEDIA_TCP_PORT_NAME, MEDIA_UDP_PORT_NAME, WEB_PORT_NAME};
@@ -54,7 +54,7 @@ pub fn services(server: &ValidServer) -> Services {
 /// address.
 #[must_use]
 pub fn awaited(server: &ValidServer) -> Vec<String> {
-    let pending = server.slots.iter().filter(|slot| is_pending(slot));
+    let pending = server.slots.iter().filter(|slot| is_awaited(slot));
     let slots = pending.map(|slot| server.name.sfu_slot(slot.number));
     let signaling = server.origin.is_none().then(|| server.name.signaling());
     slots.chain(signaling).collect()
@@ -64,7 +64,7 @@ pub fn awaited(server: &ValidServer) -> Vec<String> {
 /// an address is left out and named in [`Objects::awaited`].
 #[must_use]
 pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
-    let placed = |slot: &&_| !is_pending(slot);
+    let placed = |slot: &&_| !is_awaited(slot);
     let Services {
         media,
         sfus,
@@ -96,6 +96,7 @@ pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
     }
 }
 
-fn is_pending(slot: &crate::valid::Slot) -> bool {
-    matches!(slot.announced, Announced::Pending(_))
+/// One that is leaving waits for no address: its Deployment only sends its pods away.
+fn is_awaited(slot: &Slot) -> bool {
+    !slot.leaving && matches!(slot.announced, Announced::Pending(_))
 }

@@ -31,7 +31,7 @@ pub use class::{
 };
 pub use schema::{YamlError, server_class_crd, server_crd, yaml};
 pub use server::{
-    GrytServer, GrytServerSpec, IssuerKind, IssuerRef, Signaling, Storage, TlsSource,
+    GrytServer, GrytServerSpec, IssuerKind, IssuerRef, MAX_SFUS, Sfu, Signaling, Storage, TlsSource,
 };
 pub use status::{ExposureStatus, GrytServerStatus, MediaStatus};
 pub use template::{PodTemplate, PullSecret, Resources, ServerResources};

@@ -146,6 +146,7 @@ pub(crate) fn pod(component: Component) -> PodSeen {
         host_ip: Some("192.0.2.1".parse().unwrap()),
         ready: true,
         terminating: false,
+        ended: false,
         trouble: None,
     }
 }

@@ -225,6 +225,11 @@ mod tests {
         let name: ServerName = "a".repeat(MAX_SERVER_NAME).parse().unwrap();
         let pod = format!("{}-0123456789-abcde", name.signaling());
         assert_eq!(pod.len(), 63);
+        let sfu = format!(
+            "{}-0123456789-abcde",
+            name.sfu_slot(crate::crd::MAX_SFUS - 1)
+        );
+        assert!(sfu.len() <= 63, "{sfu}");
         assert!(
             "a".repeat(MAX_SERVER_NAME + 1)
                 .parse::<ServerName>()

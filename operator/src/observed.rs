@@ -255,9 +255,18 @@ pub struct PodSeen {
     pub ready: bool,
     /// It has a `deletionTimestamp`.
     pub terminating: bool,
+    /// Its containers have ended for good (phase Succeeded or Failed): it carries no call.
+    pub ended: bool,
     /// Why it doesn't run: a container's waiting reason and message (ImagePullBackOff,
     /// CrashLoopBackOff, CreateContainerConfigError) or the PodScheduled condition's.
     pub trouble: Option<PodTrouble>,
+}
+
+impl PodSeen {
+    /// Whether calls may go on in it.
+    pub(crate) fn may_have_calls(&self) -> bool {
+        self.component == Component::Sfu && !self.ended
+    }
 }
 
 /// Why a pod doesn't run.

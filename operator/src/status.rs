@@ -272,6 +272,9 @@ fn reconciling(facts: &Facts<'_>, ready: &Draft) -> Option<Draft> {
             "Pods are being replaced by what was asked for.",
         );
     }
+    if let Some(message) = findings::leaving(valid) {
+        return draft("Draining", &message);
+    }
     if facts.held {
         return draft(
             "RolloutWaiting",

@@ -35,7 +35,8 @@ pub struct ValidServer {
     pub signaling_replicas: i32,
     /// The volume.
     pub storage: ValidStorage,
-    /// The SFU slots, by number, each once. At least one.
+    /// The SFU slots, by number, each once: those that are asked for, at least one, and those
+    /// that are leaving.
     pub slots: Vec<Slot>,
     /// The images to run.
     pub images: ValidImages,
@@ -65,6 +66,10 @@ pub struct ValidStorage {
 pub struct Slot {
     /// The slot's number, from 0: `<server>-sfu-<number>`.
     pub number: i32,
+    /// No longer asked for: its pods end with their calls. All else of it stays until they have.
+    pub leaving: bool,
+    /// The image that it keeps until its turn in a rollout has come; `None`: that of `images`.
+    pub image: Option<String>,
     /// The ports inside the pod (with HostNetwork: of the node).
     pub ports: SlotPorts,
     /// Where browsers send media.
@@ -97,7 +102,7 @@ impl Default for SlotPorts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Announced {
     /// The cluster hasn't assigned port or address: build makes the slot's media Service but not
-    /// its Deployment (an existing Deployment stays as it is).
+    /// its Deployment (an existing Deployment stays as it is, unless its slot is leaving).
     Pending(Pending),
     /// The pod announces the address of the node that it lands on (`$(HOST_IP)`, or the node map)
     /// with this port.
@@ -239,6 +244,11 @@ impl Tls {
 }
 
 impl ValidServer {
+    /// The slots that are asked for.
+    pub fn wanted_slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| !slot.leaving)
+    }
+
     /// How media is exposed.
     #[must_use]
     pub fn media_type(&self) -> MediaType {

@@ -3,6 +3,7 @@
 mod environment;
 mod fixture;
 mod material;
+mod slots;
 
 use std::collections::BTreeSet;
 

@@ -273,3 +273,22 @@ fn ports_of_nodes_are_claimed_by_status() {
     assert_eq!(of(MediaType::NodePort), []);
     assert_eq!(of(MediaType::LoadBalancer), []);
 }
+
+#[test]
+fn each_sfu_claims_its_ports() {
+    let mut server = server("a");
+    let media = [(0, 40_000), (2, 40_006)].map(|(slot, port)| MediaStatus {
+        slot,
+        address: None,
+        port: Some(port),
+    });
+    server.status = Some(GrytServerStatus {
+        exposure: Some(ExposureStatus {
+            web: WebType::Ingress,
+            media: MediaType::HostNetwork,
+        }),
+        media: media.into(),
+        ..GrytServerStatus::default()
+    });
+    assert_eq!(ports(&server), [(40_000, 3), (40_006, 3)]);
+}

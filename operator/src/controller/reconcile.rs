@@ -26,7 +26,7 @@ use crate::events::notices;
 use crate::fetch::{self, ServerKey, fetch};
 use crate::metrics::{Kind, ReconcileResult, Verb};
 use crate::objects::{Objects, Prepared};
-use crate::observed::{Children, Component, NamedSecrets, Observed};
+use crate::observed::{Children, NamedSecrets, Observed, PodSeen};
 use crate::refusal::Refusals;
 use crate::secrets::{DrawError, draw, draw_server_id};
 use crate::status::{Facts, Outcome, Setback, Step, media_addresses, status};
@@ -339,7 +339,7 @@ fn wanted(valid: &ValidServer, observed: &Observed) -> u64 {
         (name, &secret.resource_version).hash(&mut hasher);
     }
     let pods = &observed.children.pods;
-    let draining = pods.iter().any(|pod| pod.component == Component::Sfu);
+    let draining = pods.iter().any(PodSeen::may_have_calls);
     (valid.suspended && draining).hash(&mut hasher);
     hasher.finish()
 }
@@ -411,12 +411,13 @@ async fn refuse(ctx: &Context, observed: &Observed, refusals: &Refusals) -> Resu
     Ok(Done::new(ReconcileResult::Refused, REFUSED_AGAIN))
 }
 
-/// What to probe: the addresses of SFUs that run.
+/// What to probe: the addresses of SFUs that run and are to stay.
 fn announced(valid: &ValidServer, children: &Children) -> BTreeMap<i32, MediaAddress> {
     let addresses = media_addresses(valid, children).into_iter();
     let running = addresses.filter(|media| {
         let sfu = children.sfus.get(&media.slot);
-        sfu.is_some_and(|sfu| sfu.ready > 0)
+        let stays = valid.wanted_slots().any(|slot| slot.number == media.slot);
+        stays && sfu.is_some_and(|sfu| sfu.ready > 0)
     });
     running
         .filter_map(|media| {
@@ -443,7 +444,7 @@ fn final_refusal(error: &apply::Error) -> Option<String> {
 
 /// A suspended server ends its calls first: as long as an SFU drains, signaling stays.
 fn keep_signaling_for_calls(valid: &ValidServer, seen: &Children, objects: &mut Objects<Prepared>) {
-    let draining = seen.pods.iter().any(|pod| pod.component == Component::Sfu);
+    let draining = seen.pods.iter().any(PodSeen::may_have_calls);
     let runs = seen.signaling.as_ref().is_some_and(|seen| seen.wanted > 0);
     let signaling = objects.signaling.as_mut();
     if valid.suspended

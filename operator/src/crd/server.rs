@@ -126,6 +126,10 @@ pub struct GrytServerSpec {
     #[serde(default)]
     pub signaling: Signaling,
 
+    /// The SFU pods: they pass on what people say in calls.
+    #[serde(default)]
+    pub sfu: Sfu,
+
     /// The volume for messages and uploads.
     #[serde(default)]
     #[x_kube(
@@ -162,6 +166,28 @@ impl Default for Signaling {
         Self { replicas: one() }
     }
 }
+
+/// The SFU pods.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Sfu {
+    /// How many SFU pods run, each with an address of its own. A call is on one of them, and a new
+    /// call goes to one that has room. Raise it when calls are refused because all are full.
+    /// Lowered, the pods with the highest numbers take no new calls, and each ends when its calls
+    /// have ended or the drain timeout has passed.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub replicas: i32,
+}
+
+impl Default for Sfu {
+    fn default() -> Self {
+        Self { replicas: one() }
+    }
+}
+
+/// The largest `spec.sfu.replicas`, as the schema has it.
+pub const MAX_SFUS: i32 = 16;
 
 fn one() -> i32 {
     1

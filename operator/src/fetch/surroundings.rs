@@ -246,6 +246,9 @@ fn read_pod(pod: &Pod) -> PodSeen {
             .and_then(|address| address.parse().ok()),
         ready,
         terminating: pod.metadata.deletion_timestamp.is_some(),
+        ended: status
+            .and_then(|status| status.phase.as_deref())
+            .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed")),
         trouble: pod_trouble(pod),
     }
 }

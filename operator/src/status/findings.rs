@@ -1,6 +1,7 @@
 //! What each part of a server does, in words that a person can act on.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Facts;
 use crate::conditions::{
@@ -29,16 +30,27 @@ pub(super) fn parts(facts: &Facts<'_>) -> Vec<Draft> {
 
 /// "ready/wanted".
 pub(super) fn count(facts: &Facts<'_>, component: Component) -> String {
-    let deployments = deployments(facts.children, component);
+    let deployments = deployments(facts, component);
     let ready: i32 = deployments.iter().map(|seen| seen.ready).sum();
     format!("{ready}/{}", wanted(facts, component))
 }
 
-fn deployments(children: &Children, component: Component) -> Vec<&DeploymentSeen> {
+/// Without SFUs that are leaving, as far as that is known.
+fn deployments<'a>(facts: &Facts<'a>, component: Component) -> Vec<&'a DeploymentSeen> {
     match component {
-        Component::Signaling => children.signaling.iter().collect(),
-        Component::Sfu => children.sfus.values().collect(),
+        Component::Signaling => facts.children.signaling.iter().collect(),
+        Component::Sfu => sfus(facts).map(|(_, seen)| seen).collect(),
     }
+}
+
+fn sfus<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (i32, &'a DeploymentSeen)> {
+    let valid = facts.outcome.valid();
+    let stays = move |slot: i32| {
+        valid.is_none_or(|valid| valid.wanted_slots().any(|wanted| wanted.number == slot))
+    };
+    let sfus = facts.children.sfus.iter();
+    sfus.map(|(slot, seen)| (*slot, seen))
+        .filter(move |(slot, _)| stays(*slot))
 }
 
 /// What is asked for; of a refused server what its Deployments still have.
@@ -46,8 +58,10 @@ fn wanted(facts: &Facts<'_>, component: Component) -> i32 {
     match (facts.outcome.valid(), component) {
         (Some(valid), _) if valid.suspended => 0,
         (Some(valid), Component::Signaling) => valid.signaling_replicas,
-        (Some(valid), Component::Sfu) => i32::try_from(valid.slots.len()).unwrap_or(i32::MAX),
-        (None, component) => deployments(facts.children, component)
+        (Some(valid), Component::Sfu) => {
+            i32::try_from(valid.wanted_slots().count()).unwrap_or(i32::MAX)
+        }
+        (None, component) => deployments(facts, component)
             .iter()
             .map(|seen| seen.wanted)
             .sum(),
@@ -65,7 +79,7 @@ fn available(facts: &Facts<'_>, component: Component) -> Draft {
         return draft(Truth::False, "Suspended", message);
     }
     let wanted = wanted(facts, component);
-    let seen = deployments(facts.children, component);
+    let seen = deployments(facts, component);
     let available: i32 = seen.iter().map(|seen| seen.available).sum();
     if wanted > 0 && available >= wanted {
         let message = format!("{available} of {wanted} {noun} pods are available.");
@@ -75,10 +89,13 @@ fn available(facts: &Facts<'_>, component: Component) -> Draft {
         let message = format!("There is no {noun} pod yet.");
         return draft(Truth::False, "NotCreated", message);
     }
+    if component == Component::Sfu && wanted > 1 {
+        return missing_sfu(facts, wanted, available);
+    }
     if let Some(trouble) = seen.iter().find_map(|seen| seen.trouble.as_ref()) {
         return draft(Truth::False, STUCK, stuck(noun, trouble));
     }
-    if let Some(trouble) = pod_trouble(facts.children, component) {
+    if let Some(trouble) = pod_trouble(facts.children, component, None) {
         let image = seen.iter().find_map(|seen| seen.image.as_deref());
         let (reason, message) = explain(trouble, noun, image.unwrap_or_default());
         return draft(Truth::False, reason, message.into_owned());
@@ -92,15 +109,52 @@ fn available(facts: &Facts<'_>, component: Component) -> Draft {
     draft(Truth::False, "Progressing", message)
 }
 
+/// Of several SFUs that are not all available: which one isn't, and why. The first for which a
+/// reason is known speaks for all.
+fn missing_sfu(facts: &Facts<'_>, wanted: i32, available: i32) -> Draft {
+    let draft =
+        |reason: &str, message: String| Draft::new(MEDIA_AVAILABLE, Truth::False, reason, message);
+    let known: BTreeMap<i32, &DeploymentSeen> = sfus(facts).collect();
+    let down = (0..wanted).filter(|slot| known.get(slot).is_none_or(|seen| seen.available < 1));
+    let reason = |slot: i32| {
+        let Some(seen) = known.get(&slot) else {
+            return awaited_sfu(facts, slot).map(|(reason, why)| (reason.to_owned(), why));
+        };
+        if let Some(trouble) = &seen.trouble {
+            return Some((STUCK.to_owned(), stuck("SFU", trouble)));
+        }
+        let trouble = pod_trouble(facts.children, Component::Sfu, Some(slot))?;
+        let image = seen.image.as_deref().unwrap_or_default();
+        let (reason, why) = explain(trouble, "SFU", image);
+        Some((reason.to_owned(), why.into_owned()))
+    };
+    let found = down.clone().find_map(|slot| Some((slot, reason(slot)?)));
+    if let Some((slot, (reason, why))) = found {
+        return draft(&reason, format!("SFU {slot}: {why}"));
+    }
+    let missing: Vec<String> = down.map(|slot| slot.to_string()).collect();
+    let message = format!(
+        "{available} of {wanted} SFU pods are available. Missing: SFU {}.",
+        missing.join(", ")
+    );
+    draft("Progressing", message)
+}
+
 fn stuck(noun: &str, trouble: &str) -> String {
     format!("The {noun} pods don't come up: {trouble}")
 }
 
-fn pod_trouble(children: &Children, component: Component) -> Option<&PodTrouble> {
+/// Of any pod of the component, or of those of one slot.
+fn pod_trouble(
+    children: &Children,
+    component: Component,
+    slot: Option<i32>,
+) -> Option<&PodTrouble> {
     children
         .pods
         .iter()
         .filter(|pod| pod.component == component && !pod.terminating && !pod.ready)
+        .filter(|pod| slot.is_none() || pod.slot == slot)
         .find_map(|pod| pod.trouble.as_ref())
 }
 
@@ -141,27 +195,40 @@ fn awaited(facts: &Facts<'_>, component: Component) -> Option<(&'static str, Str
             ),
         )),
         Component::Signaling => None,
-        Component::Sfu => valid.slots.iter().find_map(|slot| {
-            let Announced::Pending(pending) = &slot.announced else {
-                return None;
-            };
-            let service = valid.name.sfu_media(slot.number);
-            Some(match pending {
-                Pending::NodePort { before: _ } => (
-                    "WaitingForNodePort",
-                    format!("The Service \"{service}\" has no nodePort yet, and the SFU has to announce it."),
-                ),
-                Pending::LoadBalancer => (
-                    "WaitingForLoadBalancer",
-                    format!("The Service \"{service}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.media.type in the class."),
-                ),
-                Pending::LoadBalancerHostname => (
-                    "LoadBalancerWithoutIP",
-                    format!("The load balancer gave the Service \"{service}\" a host name, and media needs an IP address: ask for one by exposure.media.annotations in the class."),
-                ),
-            })
-        }),
+        Component::Sfu => {
+            let mut slots = valid.wanted_slots();
+            slots.find_map(|slot| awaited_sfu(facts, slot.number))
+        }
     }
+}
+
+fn awaited_sfu(facts: &Facts<'_>, number: i32) -> Option<(&'static str, String)> {
+    let valid = facts.outcome.valid()?;
+    let slot = valid.wanted_slots().find(|slot| slot.number == number)?;
+    let Announced::Pending(pending) = &slot.announced else {
+        return None;
+    };
+    let service = valid.name.sfu_media(slot.number);
+    Some(match pending {
+        Pending::NodePort { before: _ } => (
+            "WaitingForNodePort",
+            format!(
+                "The Service \"{service}\" has no nodePort yet, and the SFU has to announce it."
+            ),
+        ),
+        Pending::LoadBalancer => (
+            "WaitingForLoadBalancer",
+            format!(
+                "The Service \"{service}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.media.type in the class."
+            ),
+        ),
+        Pending::LoadBalancerHostname => (
+            "LoadBalancerWithoutIP",
+            format!(
+                "The load balancer gave the Service \"{service}\" a host name, and media needs an IP address: ask for one by exposure.media.annotations in the class."
+            ),
+        ),
+    })
 }
 
 fn tls(facts: &Facts<'_>, valid: &ValidServer) -> Draft {
@@ -257,7 +324,7 @@ pub(super) fn is_lost(part: &Draft) -> bool {
 /// A Deployment that the cluster has given up on, also if its old pods still serve.
 pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option<Draft> {
     let of = |component, noun| {
-        let seen = deployments(facts.children, component);
+        let seen = deployments(facts, component);
         let trouble = seen.iter().find_map(|seen| seen.trouble.as_ref())?;
         Some(Draft::new(type_, Truth::True, STUCK, stuck(noun, trouble)))
     };
@@ -333,6 +400,22 @@ pub(super) fn rolling_out(children: &Children) -> bool {
         .iter()
         .chain(children.sfus.values())
         .any(rolls)
+}
+
+/// Which SFUs go, if any.
+pub(super) fn leaving(valid: &ValidServer) -> Option<String> {
+    let leaving = valid.slots.iter().filter(|slot| slot.leaving);
+    let numbers: Vec<String> = leaving.map(|slot| slot.number.to_string()).collect();
+    match &numbers[..] {
+        [] => None,
+        [number] => Some(format!(
+            "SFU {number} is no longer asked for: its calls may end first."
+        )),
+        _ => Some(format!(
+            "SFUs {} are no longer asked for: their calls may end first.",
+            numbers.join(", ")
+        )),
+    }
 }
 
 pub(super) fn any_pod_left(children: &Children) -> bool {

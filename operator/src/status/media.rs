@@ -65,39 +65,50 @@ pub(super) fn reachable(facts: &Facts<'_>, valid: &ValidServer, next: &GrytServe
         );
         return draft(Truth::False, "NoAddress", message);
     }
-    let probes: Option<Vec<&Probe>> = next
-        .media
-        .iter()
-        .map(|slot| probe_of(facts, slot))
-        .collect();
-    let Some(probes) = probes.filter(|probes| !probes.is_empty()) else {
-        return last_finding(facts, next).unwrap_or_else(|| {
-            let message = "The media address hasn't been probed yet.".to_owned();
-            draft(Truth::Unknown, "NotProbed", message)
-        });
+    let several = valid.wanted_slots().count() > 1;
+    let media = || {
+        let wanted = |slot: &&MediaStatus| valid.wanted_slots().any(|own| own.number == slot.slot);
+        next.media.iter().filter(wanted)
     };
     let vantage = facts.vantage;
-    let silent = probes
-        .iter()
-        .find_map(|probe| Some((probe, probe.failure.as_ref()?)));
-    if let Some((probe, failure)) = silent {
+    let silent = media().find_map(|slot| {
+        let probe = probe_of(facts, slot)?;
+        Some((slot.slot, probe, probe.failure.as_ref()?))
+    });
+    if let Some((slot, probe, failure)) = silent {
         let target = target(probe);
+        let whose = if several {
+            format!(" of SFU {slot}")
+        } else {
+            String::new()
+        };
         let message = format!(
-            "{target} didn't answer a STUN request from {vantage} ({failure}): check that UDP to it is let through."
+            "{target}{whose} didn't answer a STUN request from {vantage} ({failure}): check that UDP to it is let through."
         );
         return draft(Truth::False, "NoAnswer", message);
     }
-    let targets: Vec<_> = probes.iter().map(|probe| target(probe)).collect();
+    if let Some(slot) = media().find(|slot| probe_of(facts, slot).is_none()) {
+        return last_finding(facts, next).unwrap_or_else(|| {
+            let whose = if several {
+                format!(" of SFU {}", slot.slot)
+            } else {
+                String::new()
+            };
+            let message = format!("The media address{whose} hasn't been probed yet.");
+            draft(Truth::Unknown, "NotProbed", message)
+        });
+    }
+    let targets = media().filter_map(|slot| probe_of(facts, slot).map(target));
     let message = format!(
         "{} answered a STUN request from {vantage}. Whether browsers outside reach it isn't shown by that.",
-        targets.join(", ")
+        targets.collect::<Vec<_>>().join(", ")
     );
     draft(Truth::True, "ProbedFromInside", message)
 }
 
 /// A slot whose SFU was made for an address that the cluster has taken back.
 fn without_address<'a>(facts: &Facts<'_>, valid: &'a ValidServer) -> Option<&'a Slot> {
-    valid.slots.iter().find(|slot| {
+    valid.wanted_slots().find(|slot| {
         matches!(slot.announced, Announced::Pending(_))
             && facts.children.sfus.contains_key(&slot.number)
     })

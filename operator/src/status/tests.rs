@@ -1,5 +1,7 @@
 //! What a status says in each state of a server, and that it says nothing twice.
 
+mod slots;
+
 use super::*;
 use crate::conditions::{MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY};
 use crate::crd::{

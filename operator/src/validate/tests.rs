@@ -1,5 +1,7 @@
 //! What is built and what is refused. Each case changes one thing of the smallest server.
 
+mod slots;
+
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

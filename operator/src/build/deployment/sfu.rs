@@ -15,6 +15,7 @@ use crate::build::config_map;
 use crate::build::metadata::{Of, child, selector};
 use crate::build::pod::{self, Parts, Probes, mount, port, secret_volume, variable};
 use crate::crd::MediaType;
+use crate::observed::Component;
 use crate::valid::{Announced, Slot, SlotPorts, ValidServer};
 
 /// How long calls go on in a pod that ends.
@@ -46,7 +47,7 @@ pub(in crate::build) fn build(server: &ValidServer, slot: &Slot) -> Deployment {
         grace_seconds: GRACE_SECONDS,
     };
     let mut template = pod::template(server, parts);
-    place(&mut template, server, of);
+    place(&mut template, server, slot);
     // The successor of a pod that ends doesn't wait for it, and never takes its place while it
     // is needed.
     let strategy = DeploymentStrategy {
@@ -57,10 +58,11 @@ pub(in crate::build) fn build(server: &ValidServer, slot: &Slot) -> Deployment {
         }),
     };
     let metadata = child(server, server.name.sfu_slot(slot.number), of);
-    deployment(server, metadata, of, (1, strategy, template))
+    let replicas = i32::from(!slot.leaving);
+    deployment(server, metadata, of, (replicas, strategy, template))
 }
 
-fn place(template: &mut PodTemplateSpec, server: &ValidServer, of: Of) {
+fn place(template: &mut PodTemplateSpec, server: &ValidServer, slot: &Slot) {
     let Some(pod) = &mut template.spec else {
         return;
     };
@@ -68,13 +70,20 @@ fn place(template: &mut PodTemplateSpec, server: &ValidServer, of: Of) {
         pod.host_network = Some(true);
         pod.dns_policy = Some("ClusterFirstWithHostNet".to_owned());
     }
+    // The first slot looks for no other: what it is must not depend on whether there are others,
+    // or the second would end the calls of the first.
+    let apart_from = if slot.number == 0 {
+        Of::Slot(0)
+    } else {
+        Of::Component(Component::Sfu)
+    };
     pod.affinity = Some(Affinity {
         pod_anti_affinity: Some(PodAntiAffinity {
             preferred_during_scheduling_ignored_during_execution: Some(vec![
                 WeightedPodAffinityTerm {
                     weight: 100,
                     pod_affinity_term: PodAffinityTerm {
-                        label_selector: Some(selector(server, of)),
+                        label_selector: Some(selector(server, apart_from)),
                         topology_key: "kubernetes.io/hostname".to_owned(),
                         ..PodAffinityTerm::default()
                     },
@@ -98,7 +107,7 @@ fn container(server: &ValidServer, slot: &Slot) -> Container {
     }
     Container {
         name: "sfu".to_owned(),
-        image: Some(server.images.sfu.clone()),
+        image: Some(slot.image.as_ref().unwrap_or(&server.images.sfu).clone()),
         image_pull_policy: Some(server.images.pull_policy.as_str().to_owned()),
         env: Some(environment(server, slot)),
         ports: Some(ports(server, slot)),

@@ -101,12 +101,13 @@ fn container(server: &ValidServer, env: Vec<EnvVar>, serves_tls: bool) -> Contai
 }
 
 fn environment(server: &ValidServer, origin: &str) -> Vec<EnvVar> {
+    // Also those whose address is awaited, whose Services are there: another list restarts
+    // signaling, so it is changed once, and not again with every address that comes.
     let sfus = server.slots.iter().map(|slot| {
         let service = server.name.sfu_slot(slot.number);
         format!("https://{service}.{}.svc:{GRPC_PORT}", server.namespace)
     });
-    // One SFU per server until rooms are placed on several.
-    let sfu = sfus.take(1).collect::<String>();
+    let sfus = sfus.collect::<Vec<_>>().join(",");
     let http = format!("[::]:{}", port::SIGNALING_HTTP);
     let probes = format!("[::]:{}", port::SIGNALING_PROBES);
     let mut env = vec![
@@ -116,7 +117,7 @@ fn environment(server: &ValidServer, origin: &str) -> Vec<EnvVar> {
         variable("GRYT_SIGNALING_NAME", literal(&server.display_name)),
         variable("GRYT_SIGNALING_PUBLIC_URL", origin),
         variable("GRYT_SIGNALING_DATA_DIR", DATA),
-        variable("GRYT_SIGNALING_SFU_URLS", sfu),
+        variable("GRYT_SIGNALING_SFU_URLS", sfus),
         variable("GRYT_SIGNALING_SFU_TLS_DIR", SFU_TLS),
         variable("GRYT_SIGNALING_OWNER_INVITE_FILE", format!("{OWNER}/token")),
         variable("GRYT_SIGNALING_LOG", "info"),

@@ -39,6 +39,8 @@ pub(super) fn smallest() -> ValidServer {
         },
         slots: vec![Slot {
             number: 0,
+            leaving: false,
+            image: None,
             ports: SlotPorts::default(),
             announced: Announced::NodeAddress { port: 30081 },
         }],
@@ -126,6 +128,38 @@ fn host_network() -> ValidServer {
     server
 }
 
+/// Three SFUs on ports of the nodes: one waits for its turn in a rollout, one is leaving.
+fn several_sfus() -> ValidServer {
+    let mut server = host_network();
+    let first = server.slots[0].clone();
+    let slot = |number: i32| {
+        let media = 20000 + 3 * number;
+        Slot {
+            number,
+            ports: SlotPorts {
+                media,
+                grpc: media + 1,
+                probes: media + 2,
+            },
+            announced: Announced::NodeAddress { port: media },
+            ..first.clone()
+        }
+    };
+    let old = "registry.example.org/gryt/gryt-sfu:1.2.2".to_owned();
+    server.slots = vec![
+        slot(0),
+        Slot {
+            image: Some(old),
+            ..slot(1)
+        },
+        Slot {
+            leaving: true,
+            ..slot(2)
+        },
+    ];
+    server
+}
+
 fn suspended() -> ValidServer {
     let mut server = smallest();
     server.suspended = true;
@@ -193,6 +227,7 @@ pub(super) fn servers() -> Vec<(&'static str, ValidServer)> {
         ("gateway", gateway()),
         ("ingress", ingress()),
         ("host-network", host_network()),
+        ("several-sfus", several_sfus()),
         ("suspended", suspended()),
         ("full-template", full_template()),
     ]
