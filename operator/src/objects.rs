@@ -60,7 +60,8 @@ pub struct Objects<State> {
     pub sfus: Vec<Deployment>,
     /// `<server>-signaling`, once its origin is known.
     pub signaling: Option<Deployment>,
-    /// Deployments that wait for a port or an address: not built, and not deleted either.
+    /// Deployments that wait for a port, an address or their turn: not applied, and not deleted
+    /// either.
     pub awaited: Vec<String>,
     /// Whether the cluster has them.
     pub state: PhantomData<State>,

@@ -3,6 +3,8 @@
 //! A few at a time, and no further once one of them has not become ready in its time: a bad image
 //! then costs a few servers and not all. Servers with calls come last.
 
+pub mod slots;
+
 use std::time::{Duration, Instant};
 
 use crate::fetch::ServerKey;
@@ -64,8 +66,8 @@ enum Calls {
 }
 
 impl Calls {
-    fn of(member: &Member) -> Self {
-        match member.calls {
+    fn of(calls: Option<u32>) -> Self {
+        match calls {
             Some(0) => Self::Nobody,
             Some(calls) => Self::Some(calls),
             None => Self::Unknown,
@@ -90,7 +92,7 @@ pub fn plan(members: &[Member], limits: Limits, now: Instant) -> Plan {
             }
             Stage::Waiting { ready } => {
                 // Nobody is cut off on a server that does not serve; then the quiet ones.
-                waiting.push((ready, Calls::of(member), &member.key));
+                waiting.push((ready, Calls::of(member.calls), &member.key));
             }
         }
     }

@@ -132,6 +132,15 @@ impl Prober {
         Some(sum)
     }
 
+    /// The calls on each SFU of a server that said so, by slot, as far as half a minute ago.
+    pub(crate) fn calls(&self, key: &ServerKey) -> BTreeMap<i32, u32> {
+        let all = self.targets();
+        let targets = all.get(key).into_iter().flatten();
+        targets
+            .filter_map(|(slot, target)| Some((*slot, target.found.as_ref()?.occupancy?.calls)))
+            .collect()
+    }
+
     /// Asks a server's SFUs anew where the last answer is old, and waits a moment for that.
     /// Returns whether something was asked.
     pub(crate) async fn look_again(&self, key: &ServerKey) -> bool {
@@ -353,6 +362,7 @@ mod tests {
         prober.aim(&key(), [(0, address(1)), (1, address(2))].into());
         prober.learn(&first, &address(1), Ok(Some(busy(1))));
         assert_eq!(prober.occupancy(&key()), None, "the second has not said");
+        assert_eq!(prober.calls(&key()), [(0, 1)].into());
         prober.learn(&second, &address(2), Ok(Some(busy(2))));
         assert_eq!(prober.occupancy(&key()), Some(busy(3).1));
         assert!(!prober.learn(&second, &address(2), Ok(Some(busy(7)))));

@@ -297,6 +297,7 @@ async fn bring(
     let due = material.certificates.due;
     let mut objects = build(&valid, &material);
     keep_signaling_for_calls(&valid, seen, &mut objects);
+    rollouts::one_by_one(ctx, key, (seen, &valid), &mut objects).await;
     let applied = Box::pin(apply(ctx, key, &valid.uid, objects)).await;
     let refused = match applied {
         Ok(applied) => {

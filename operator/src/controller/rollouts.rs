@@ -1,9 +1,10 @@
-//! Holds a server back on the image that it runs until the rollout of its class lets it go on.
+//! Holds a server back on the image that it runs until the rollout of its class lets it go on, and
+//! lets its SFUs change one by one.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,16 +14,18 @@ use kube::Resource as _;
 use tokio::time::Instant;
 
 use super::reconcile::is_paused;
+use crate::apply::compare;
 use crate::context::Context;
-use crate::crd::GrytServer;
+use crate::crd::{GrytServer, MAX_SFUS};
 use crate::events::Notice;
 use crate::fetch::ServerKey;
 use crate::fetch::seen::Seen;
 use crate::names::ServerName;
-use crate::objects::Child;
+use crate::objects::{Child, Objects, Prepared, Wanted as _};
 use crate::observed::{Children, DeploymentSeen};
+use crate::rollout::slots::{SlotSeen, turns};
 use crate::rollout::{Limits, Member, Plan, Stage, plan};
-use crate::valid::{ValidImages, ValidServer};
+use crate::valid::{Slot, ValidImages, ValidServer};
 
 /// When servers were told to take a new image, and who waits for that.
 #[derive(Debug, Default)]
@@ -53,6 +56,8 @@ struct Start {
     generation: Option<i64>,
     /// One that did not serve before proves nothing against the image.
     was_ready: bool,
+    /// SFUs that have come through. With each the server's time begins anew: they go one by one.
+    through: usize,
 }
 
 /// What a plan looks at of one server.
@@ -67,6 +72,8 @@ struct Sight<'a> {
     current: bool,
     /// All pods of its Deployments are available.
     serves: bool,
+    /// How many of its SFUs serve with the new image.
+    through: usize,
 }
 
 /// What a plan goes by.
@@ -98,6 +105,7 @@ impl Inner {
                 images: round.images.to_owned(),
                 generation: server.generation,
                 was_ready: false,
+                through: server.through,
             });
         }
         let told = self.started.get_mut(key);
@@ -112,6 +120,9 @@ impl Inner {
         };
         if start.generation != server.generation {
             start.was_ready = false;
+        }
+        if server.through > start.through {
+            (start.at, start.through) = (round.now, server.through);
         }
         let had_its_time = round.now.duration_since(start.at) > round.ready_deadline;
         Some(if had_its_time && !start.was_ready {
@@ -201,7 +212,7 @@ pub(super) async fn take_turn(
     let Some(running) = running else {
         return Turn::Free;
     };
-    let was_ready = is_serving(children);
+    let was_ready = is_serving(children, valid);
     let starting = || Starting { key, was_ready };
     let mut plan = plan_class(ctx, valid, None);
     if plan.start.contains(key) {
@@ -219,7 +230,7 @@ pub(super) async fn take_turn(
         // The same version in another image is an edit by hand that is being taken back.
         if running.version != valid.images.version {
             let about = server.object_ref(&());
-            let message = rolling_out(ctx, key, &running, &valid.images);
+            let message = rolling_out(ctx.prober.occupancy(key), &running, valid);
             tell(ctx, &about, false, "RollingOut", message).await;
         }
         return Turn::Free;
@@ -227,7 +238,91 @@ pub(super) async fn take_turn(
     ctx.rollouts.hold(key, &valid.class.name);
     tell_if_stopped(ctx, &plan, valid).await;
     valid.images = running;
+    keep_images(children, valid);
     Turn::Held
+}
+
+/// Leaves out of `objects` all SFUs that would change, but for those whose turn it is: they go one
+/// by one. What was edited by hand is taken back at once.
+pub(super) async fn one_by_one(
+    ctx: &Context,
+    key: &ServerKey,
+    (children, valid): (&Children, &ValidServer),
+    objects: &mut Objects<Prepared>,
+) {
+    if valid.suspended {
+        return;
+    }
+    let changing = changing(ctx, key, valid, objects);
+    let next = || turns(&slots(children, valid, &changing, &ctx.prober.calls(key)));
+    let serves = |slot: &i32| children.sfus.get(slot).is_some_and(is_rolled_out);
+    let mut turn = next();
+    // Among several that serve, calls decide.
+    if changing.len() > 1 && turn.iter().any(serves) && ctx.prober.look_again(key).await {
+        turn = next();
+    }
+    let waiting = changing.difference(&turn);
+    let waiting: BTreeSet<String> = waiting.map(|slot| valid.name.sfu_slot(*slot)).collect();
+    hold_back(waiting, objects);
+}
+
+/// The slots whose Deployments are as an apply left them, and not as they are wanted by now.
+fn changing(
+    ctx: &Context,
+    key: &ServerKey,
+    valid: &ValidServer,
+    objects: &Objects<Prepared>,
+) -> BTreeSet<i32> {
+    let changes = |slot: &&Slot| {
+        let name = valid.name.sfu_slot(slot.number);
+        let live = ctx.live.one(key, Child::Deployment, &name);
+        let applied = live.as_ref().and_then(|live| live.digest.as_ref());
+        let wanted = objects.sfus.iter().find(|sfu| sfu.name() == name);
+        let wanted = wanted.and_then(|sfu| sfu.body().ok());
+        wanted.is_some_and(|body| applied.is_some_and(|old| *old != compare::digest(&body)))
+    };
+    let slots = valid.wanted_slots().filter(changes);
+    slots.map(|slot| slot.number).collect()
+}
+
+fn hold_back(waiting: BTreeSet<String>, objects: &mut Objects<Prepared>) {
+    objects.sfus.retain(|sfu| !waiting.contains(&sfu.name()));
+    objects.awaited.extend(waiting);
+}
+
+/// The slots that have a Deployment, as a rollout sees them.
+fn slots(
+    children: &Children,
+    valid: &ValidServer,
+    changing: &BTreeSet<i32>,
+    calls: &BTreeMap<i32, u32>,
+) -> Vec<SlotSeen> {
+    sfus(children, valid)
+        .map(|(number, seen)| SlotSeen {
+            number,
+            current: !changing.contains(&number),
+            serves: is_rolled_out(seen),
+            calls: calls.get(&number).copied(),
+        })
+        .collect()
+}
+
+/// The SFUs of a server that is held keep the images that they run.
+fn keep_images(children: &Children, valid: &mut ValidServer) {
+    for slot in valid.slots.iter_mut().filter(|slot| !slot.leaving) {
+        let seen = children.sfus.get(&slot.number);
+        let image = seen.and_then(|seen| seen.image.clone());
+        slot.image = image.filter(|image| *image != valid.images.sfu);
+    }
+}
+
+/// The Deployments of the SFUs that are asked for.
+fn sfus<'a>(
+    children: &'a Children,
+    valid: &'a ValidServer,
+) -> impl Iterator<Item = (i32, &'a DeploymentSeen)> {
+    let slots = valid.wanted_slots();
+    slots.filter_map(|slot| Some((slot.number, children.sfus.get(&slot.number)?)))
 }
 
 /// After a reconcile that had its turn: wakes whoever may go on because this server has come
@@ -286,15 +381,22 @@ fn plan_class(ctx: &Context, valid: &ValidServer, starting: Option<Starting<'_>>
     let members: Vec<Member> = of_class
         .filter_map(|server| {
             let key = ServerKey::of(server);
-            let (signaling, sfu) = deployments(ctx, &key)?;
+            let (signaling, sfus) = deployments(ctx, server, &key)?;
+            let is_current =
+                |sfu: &&DeploymentSeen| sfu.image.as_deref() == Some(&*valid.images.sfu);
             let sight = Sight {
                 key: &key,
                 generation: server.metadata.generation,
                 suspended: server.spec.suspend,
                 set_aside: is_paused(server) || (refused.contains(&key) && key != own_key(valid)),
                 current: signaling.image.as_deref() == Some(&*valid.images.signaling)
-                    && sfu.image.as_deref() == Some(&*valid.images.sfu),
-                serves: is_rolled_out(&signaling) && is_rolled_out(&sfu),
+                    && sfus.iter().all(|sfu| is_current(&sfu)),
+                serves: is_rolled_out(&signaling) && sfus.iter().all(is_rolled_out),
+                through: sfus
+                    .iter()
+                    .filter(is_current)
+                    .filter(|sfu| is_rolled_out(sfu))
+                    .count(),
             };
             let stage = inner.stage(sight, round)?;
             let calls = ctx.prober.occupancy(&key).map(|known| known.calls);
@@ -310,6 +412,7 @@ fn plan_class(ctx: &Context, valid: &ValidServer, starting: Option<Starting<'_>>
             images,
             generation: Some(valid.generation),
             was_ready,
+            through: 0,
         };
         inner.started.insert(key.clone(), start);
     }
@@ -325,26 +428,30 @@ fn own_key(valid: &ValidServer) -> ServerKey {
 
 /// What a person reads when a server's turn has come.
 fn rolling_out(
-    ctx: &Context,
-    key: &ServerKey,
+    occupancy: Option<Occupancy>,
     running: &ValidImages,
-    wanted: &ValidImages,
+    wanted: &ValidServer,
 ) -> String {
     let begun = format!(
         "Takes version {} in the place of {}",
-        wanted.version, running.version
+        wanted.images.version, running.version
     );
-    match ctx.prober.occupancy(key) {
+    let several = wanted.wanted_slots().count() > 1;
+    let ends = if several {
+        "its SFUs follow one by one, each ends when its calls have, or after the drain timeout."
+    } else {
+        "its SFU ends when its calls have, or after the drain timeout."
+    };
+    match occupancy {
         Some(Occupancy { calls: 0, .. }) => format!("{begun}; nobody is in a call."),
         Some(Occupancy {
             calls,
             participants,
-        }) => format!(
-            "{begun}; calls: {calls} with {participants} in them. Its SFU ends when they have, or after the drain timeout."
-        ),
-        None => {
-            format!("{begun}; its SFU ends when its calls have, or after the drain timeout.")
+        }) => {
+            let ends = ends.replacen("its", "Its", 1);
+            format!("{begun}; calls: {calls} with {participants} in them. {ends}")
         }
+        None => format!("{begun}; {ends}"),
     }
 }
 
@@ -358,7 +465,13 @@ fn limits(valid: &ValidServer) -> Limits {
     }
 }
 
-fn deployments(ctx: &Context, key: &ServerKey) -> Option<(DeploymentSeen, DeploymentSeen)> {
+/// Signaling's Deployment and those of the SFUs that are asked for, as far as there are any. An
+/// SFU that waits for an address of the cluster says nothing about an image.
+fn deployments(
+    ctx: &Context,
+    server: &GrytServer,
+    key: &ServerKey,
+) -> Option<(DeploymentSeen, Vec<DeploymentSeen>)> {
     let name: ServerName = key.name.parse().ok()?;
     let find = |name: &str| {
         let live = ctx.live.one(key, Child::Deployment, name)?;
@@ -368,13 +481,21 @@ fn deployments(ctx: &Context, key: &ServerKey) -> Option<(DeploymentSeen, Deploy
             None
         }
     };
-    Some((find(&name.signaling())?, find(&name.sfu_slot(0))?))
+    let slots = 0..server.spec.sfu.replicas.clamp(1, MAX_SFUS);
+    let sfus: Vec<_> = slots
+        .filter_map(|slot| find(&name.sfu_slot(slot)))
+        .collect();
+    let signaling = find(&name.signaling())?;
+    (!sfus.is_empty()).then_some((signaling, sfus))
 }
 
-/// The images that the server's Deployments name, if it has both.
+/// The images that the server's Deployments name, if it has both. Of its SFUs one that differs
+/// from what is wanted speaks for all.
 fn running(server: &GrytServer, children: &Children, valid: &ValidServer) -> Option<ValidImages> {
     let signaling = children.signaling.as_ref()?.image.clone()?;
-    let sfu = children.sfus.values().next()?.image.clone()?;
+    let images = || sfus(children, valid).filter_map(|(_, seen)| seen.image.as_ref());
+    let other = images().find(|image| **image != valid.images.sfu);
+    let sfu = other.or_else(|| images().next())?.clone();
     let status = server.status.as_ref();
     let version = status.and_then(|status| status.version.clone());
     Some(ValidImages {
@@ -393,9 +514,9 @@ fn mark(images: &ValidImages) -> String {
     format!("{} {}", images.signaling, images.sfu)
 }
 
-fn is_serving(children: &Children) -> bool {
+fn is_serving(children: &Children, valid: &ValidServer) -> bool {
     children.signaling.as_ref().is_some_and(is_rolled_out)
-        && children.sfus.values().all(is_rolled_out)
+        && sfus(children, valid).all(|(_, seen)| is_rolled_out(seen))
 }
 
 fn is_rolled_out(seen: &DeploymentSeen) -> bool {

@@ -1,5 +1,7 @@
 //! Whose trouble stops a rollout, and who is told about it.
 
+mod slots;
+
 use super::*;
 use crate::class::ResolvedClass;
 use crate::fixture::{defaults, observed};
@@ -23,6 +25,7 @@ fn broken(key: &ServerKey) -> Sight<'_> {
         set_aside: false,
         current: true,
         serves: false,
+        through: 0,
     }
 }
 
@@ -41,6 +44,7 @@ fn begin(inner: &mut Inner, key: &ServerKey, at: Instant, was_ready: bool) {
         images: "new".to_owned(),
         generation: Some(1),
         was_ready,
+        through: 0,
     };
     inner.started.insert(key.clone(), start);
 }
