@@ -38,6 +38,8 @@ mod server;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod slots;
+#[cfg(test)]
 mod upgrades;
 
 use anyhow::Result;
