@@ -60,7 +60,7 @@ fn home() -> Result<PathBuf> {
     let mut build = command("sh", &[]);
     build
         .arg(script)
-        .args(["build", "--db=dev-file", "--cache=local"])
+        .args(["build", "--db=dev-file"])
         .env("JAVA", java::path())
         .env("JAVA_OPTS_APPEND", "-XX:TieredStopAtLevel=1");
     run(build)?;
