@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::cache;
 use crate::command::cargo;
 use crate::netns::Namespace;
-use crate::packages;
+use crate::packages::{self, keycloak};
 use crate::stage::Steps;
 use crate::{up, web};
 
@@ -17,6 +17,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.check("install the browser drivers", || {
         web::install_in("tests/browser")
     });
+    let keycloak = keycloak::ensure()?;
     let build = ["test", "-p", "gryt-tests", "--locked", "--no-run"];
     steps.program("build the scripted clients", cargo(&build));
     let namespace = Namespace::open()?;
@@ -28,7 +29,10 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     scripted.env("CARGO_TARGET_DIR", &target);
     steps.tests("scripted clients", scripted);
     let mut browsers = namespace.command("npm", &["test", "--silent", "--prefix", "tests/browser"]);
-    browsers.env("CARGO_TARGET_DIR", &target);
+    browsers
+        .env("CARGO_TARGET_DIR", &target)
+        .env("GRYT_TEST_KEYCLOAK", keycloak.home)
+        .env("GRYT_TEST_JAVA_17", keycloak.java);
     steps.tests("browsers", browsers);
     Ok(())
 }
