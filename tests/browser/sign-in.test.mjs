@@ -50,6 +50,9 @@ test("an account at a Keycloak", { timeout: 1_500_000 }, async (t) => {
   const ada = new Person(await openChromium(), "ada");
   people.push(ada);
   const { page, context } = ada;
+  // Keycloak makes a page only after it has compiled it: seconds, on a busy machine half a minute.
+  context.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(60_000);
   const tokens = watchTokens(context);
   let second;
 
