@@ -11,6 +11,7 @@ pub mod cassandra;
 pub mod keycloak;
 mod process;
 pub mod redis;
+pub mod seaweedfs;
 pub mod toxiproxy;
 mod wait;
 
