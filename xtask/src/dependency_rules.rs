@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::command::{cargo, output};
 
 /// Crates of ours that a crate of ours may name. Everything else is a broken boundary.
-const MAY_KNOW: [(&str, &[&str]); 19] = [
+const MAY_KNOW: [(&str, &[&str]); 20] = [
     ("gryt-operator", &["gryt-model", "gryt-runtime"]),
     ("gryt-proto", &[]),
     ("gryt-model", &[]),
@@ -16,6 +16,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("gryt-chat", &["gryt-model"]),
     ("gryt-media", &["gryt-model"]),
     ("gryt-store", &["gryt-model", "gryt-chat"]),
+    ("gryt-blobs", &["gryt-model"]),
     // The log is a second SQLite file, written the same way (decision 22).
     ("gryt-bus", &["gryt-model", "gryt-proto", "gryt-store"]),
     ("gryt-runtime", &[]),
@@ -24,6 +25,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
     (
         "gryt-signaling",
         &[
+            "gryt-blobs",
             "gryt-bus",
             "gryt-chat",
             "gryt-issuer",

@@ -11,6 +11,7 @@ pub(crate) mod cassandra;
 mod hash;
 mod java;
 pub(crate) mod keycloak;
+pub(crate) mod seaweedfs;
 pub(crate) mod toxiproxy;
 
 /// A program and the Debian package that brings it.

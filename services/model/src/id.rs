@@ -97,6 +97,11 @@ random_id!(
     "invite id"
 );
 random_id!(
+    /// Names a file that somebody attaches to a message.
+    FileId,
+    "file id"
+);
+random_id!(
     /// Names one SFU process.
     NodeId,
     "node id"

@@ -11,8 +11,8 @@ mod role;
 
 pub use channel::{AudibleLimit, Channel, ChannelKind, ChannelName};
 pub use id::{
-    ChannelId, Epoch, InvalidId, InviteId, MemberId, MessageId, NodeId, Nonce, ParticipantId,
-    RoomId, ServerId, SessionId, UserId, WatcherId,
+    ChannelId, Epoch, FileId, InvalidId, InviteId, MemberId, MessageId, NodeId, Nonce,
+    ParticipantId, RoomId, ServerId, SessionId, UserId, WatcherId,
 };
 pub use member::{Member, MemberName};
 pub use message::{Message, MessageText};

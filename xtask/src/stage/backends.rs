@@ -6,11 +6,12 @@
 use anyhow::Result;
 
 use crate::command::cargo;
-use crate::packages::{self, cassandra, keycloak, toxiproxy};
+use crate::packages::{self, cassandra, keycloak, seaweedfs, toxiproxy};
 use crate::stage::Steps;
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     bus(steps)?;
+    blobs(steps)?;
     store(steps)?;
     sign_in(steps)?;
     replicas(steps)
@@ -35,6 +36,28 @@ fn bus(steps: &mut Steps) -> Result<()> {
     ]);
     bus.env("GRYT_TOXIPROXY", toxiproxy);
     steps.tests("bus on Redis", bus);
+    Ok(())
+}
+
+fn blobs(steps: &mut Steps) -> Result<()> {
+    let (seaweedfs, toxiproxy) = (seaweedfs::ensure()?, toxiproxy::ensure()?);
+    let mut blobs = cargo(&[
+        "test",
+        "--package",
+        "gryt-blobs",
+        "--features",
+        "s3",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--include-ignored",
+        // Timeouts are part of what is tested.
+        "--test-threads=2",
+    ]);
+    blobs
+        .env("GRYT_SEAWEEDFS", seaweedfs)
+        .env("GRYT_TOXIPROXY", toxiproxy);
+    steps.tests("blobs on SeaweedFS", blobs);
     Ok(())
 }
 
