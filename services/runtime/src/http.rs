@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -43,6 +43,10 @@ const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(15),
     write: Duration::from_secs(30),
 };
+/// How fast an upload must be at least: a telephone far from everything.
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// However long it is.
+const BODY_AT_MOST: Duration = Duration::from_mins(10);
 /// For requests that are being answered at the end.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// After the system refused a connection, usually for want of file descriptors.
@@ -53,7 +57,8 @@ const BREATH: Duration = Duration::from_millis(50);
 struct Patience {
     /// For a handshake, and for a request's head.
     head: Duration,
-    /// From a request's head to the head of its answer, its body between them. A WebSocket is
+    /// From a request's head to the head of its answer, its body between them; an upload's body is
+    /// given [`body_patience`] besides. A WebSocket is
     /// answered when it opens, and then has its own rules.
     answer: Duration,
     /// For a peer that does not read what we write.
@@ -197,9 +202,10 @@ where
     A: Future<Output = Response>,
 {
     let service = service_fn(|request| {
+        let within = patience.answer + body_patience(&request);
         let response = with(request);
         async move {
-            let response = timeout(patience.answer, response).await;
+            let response = timeout(within, response).await;
             Ok::<_, std::convert::Infallible>(response.unwrap_or_else(|_| too_slow()))
         }
     });
@@ -219,6 +225,17 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "connection broke");
     }
+}
+
+/// What a `PUT` is given for its body. Nothing else comes with a large one.
+fn body_patience<B>(request: &hyper::Request<B>) -> Duration {
+    if request.method() != Method::PUT {
+        return Duration::ZERO;
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let slowest = Duration::from_secs(length.unwrap_or(0) / SLOWEST_BYTES_PER_SECOND);
+    slowest.min(BODY_AT_MOST)
 }
 
 async fn route(site: &Site, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response {
@@ -297,6 +314,26 @@ mod tests {
         let ended = timeout(LONG / 4, slow.read_to_string(&mut said)).await;
         ended.expect("the server closes it").unwrap();
         assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    }
+
+    #[tokio::test]
+    async fn upload_is_given_time_for_its_size() {
+        let put = axum::routing::put(|body: Bytes| async move { body.len().to_string() });
+        let patience = Patience {
+            head: LONG,
+            answer: SHORT,
+            write: LONG,
+        };
+        let mut slow = connect(Router::new().route("/", put), patience).await;
+        // Two minutes at the slowest speed.
+        let length = usize::try_from(SLOWEST_BYTES_PER_SECOND * 120).unwrap();
+        let head = format!("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        slow.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(SHORT * 5).await;
+        slow.write_all(&vec![0; length]).await.unwrap();
+        let mut said = [0; 12];
+        slow.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"HTTP/1.1 200");
     }
 
     #[tokio::test]
