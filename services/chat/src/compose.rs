@@ -1,6 +1,8 @@
 //! The rules for writing, changing, erasing and reading messages.
 
-use gryt_model::{Channel, ChannelKind, Member, MemberId, Message, MessageText, Permission};
+use gryt_model::{
+    Attachment, Channel, ChannelKind, Member, MemberId, Message, MessageText, Permission,
+};
 
 use crate::refusal::Refusal;
 
@@ -11,6 +13,8 @@ pub struct Draft<'a> {
     pub channel: &'a Channel,
     /// As typed.
     pub text: &'a str,
+    /// The files that go along.
+    pub attachments: &'a [Attachment],
 }
 
 /// Decides whether `author` may send this, and returns the text to keep.
@@ -20,7 +24,13 @@ pub struct Draft<'a> {
 pub fn compose(draft: Draft<'_>, author: &Member) -> Result<MessageText, Refusal> {
     require(author, Permission::Send)?;
     require_text(draft.channel)?;
-    trimmed(draft.text)
+    if !draft.attachments.is_empty() {
+        require(author, Permission::Attach)?;
+    }
+    if draft.attachments.len() > Attachment::MAX_PER_MESSAGE {
+        return Err(Refusal::TooManyFiles);
+    }
+    trimmed(draft)
 }
 
 /// Decides whether `editor` may put this in place of `message`, and returns the text to keep.
@@ -37,7 +47,7 @@ pub fn revise(
     if message.author != editor.id {
         return Err(Refusal::NotTheAuthor);
     }
-    trimmed(draft.text)
+    trimmed(draft)
 }
 
 /// Decides whether `member` may delete a message of `author`: their own, or any with the
@@ -62,7 +72,7 @@ pub fn read(channel: &Channel, reader: &Member) -> Result<(), Refusal> {
     require_text(channel)
 }
 
-fn require(member: &Member, permission: Permission) -> Result<(), Refusal> {
+pub(crate) fn require(member: &Member, permission: Permission) -> Result<(), Refusal> {
     if member.role.permits(permission) {
         Ok(())
     } else {
@@ -70,21 +80,19 @@ fn require(member: &Member, permission: Permission) -> Result<(), Refusal> {
     }
 }
 
-fn require_text(channel: &Channel) -> Result<(), Refusal> {
+pub(crate) fn require_text(channel: &Channel) -> Result<(), Refusal> {
     match channel.kind {
         ChannelKind::Text => Ok(()),
         ChannelKind::Voice => Err(Refusal::WrongChannelKind),
     }
 }
 
-fn trimmed(text: &str) -> Result<MessageText, Refusal> {
-    MessageText::new(text).ok_or_else(|| {
-        if text.trim().is_empty() {
-            Refusal::EmptyText
-        } else {
-            Refusal::TextTooLong
-        }
-    })
+fn trimmed(draft: Draft<'_>) -> Result<MessageText, Refusal> {
+    let text = MessageText::new(draft.text).ok_or(Refusal::TextTooLong)?;
+    if text.is_empty() && draft.attachments.is_empty() {
+        return Err(Refusal::EmptyText);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -10,9 +10,13 @@
 //! sessions of one member, the order is the one in which the store took them.
 
 mod compose;
+mod files;
 mod limits;
 mod refusal;
 
 pub use compose::{Draft, compose, erase, read, revise};
+pub use files::{
+    BEGINNING_BYTES, FileDraft, Showing, UploadedFile, WAITS, admit, inspect, is_orphan, showing,
+};
 pub use limits::{Act, Limits, Rate};
 pub use refusal::Refusal;

@@ -18,6 +18,10 @@ pub enum Act {
     Delete,
     /// Read a page of history.
     Fetch,
+    /// Begin to upload a file.
+    Upload,
+    /// Go on with an upload, or ask for a file.
+    Transfer,
 }
 
 /// An allowance: so many at once, and so many per second for ever.
@@ -52,6 +56,17 @@ impl Act {
         per_second: 20,
     };
 
+    /// Ten files of one message, and the next message.
+    pub const UPLOAD: Rate = Rate {
+        burst: 30,
+        per_second: 2,
+    };
+    /// A screen of pictures, each with a link of its own.
+    pub const TRANSFER: Rate = Rate {
+        burst: 200,
+        per_second: 20,
+    };
+
     /// Its allowance per member.
     #[must_use]
     pub fn rate(self) -> Rate {
@@ -60,6 +75,8 @@ impl Act {
             Self::Edit => Self::EDIT,
             Self::Delete => Self::DELETE,
             Self::Fetch => Self::FETCH,
+            Self::Upload => Self::UPLOAD,
+            Self::Transfer => Self::TRANSFER,
         }
     }
 }
@@ -92,6 +109,8 @@ struct Allowance {
     edit: Instant,
     delete: Instant,
     fetch: Instant,
+    upload: Instant,
+    transfer: Instant,
 }
 
 impl Limits {
@@ -151,6 +170,8 @@ impl Allowance {
             edit: now,
             delete: now,
             fetch: now,
+            upload: now,
+            transfer: now,
         }
     }
 
@@ -160,6 +181,8 @@ impl Allowance {
             Act::Edit => &mut self.edit,
             Act::Delete => &mut self.delete,
             Act::Fetch => &mut self.fetch,
+            Act::Upload => &mut self.upload,
+            Act::Transfer => &mut self.transfer,
         }
     }
 
@@ -169,8 +192,11 @@ impl Allowance {
             edit,
             delete,
             fetch,
+            upload,
+            transfer,
         } = *self;
-        send.max(edit).max(delete).max(fetch)
+        let talking = send.max(edit).max(delete).max(fetch);
+        talking.max(upload).max(transfer)
     }
 }
 

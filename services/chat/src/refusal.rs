@@ -17,6 +17,14 @@ pub enum Refusal {
     EmptyText,
     /// The text is longer than [`gryt_model::MessageText::MAX_CHARS`].
     TextTooLong,
+    /// More files than [`gryt_model::Attachment::MAX_PER_MESSAGE`].
+    TooManyFiles,
+    /// The file is empty.
+    EmptyFile,
+    /// The file is larger than the server takes.
+    FileTooLarge,
+    /// The file is not what it was said to be.
+    WrongFileType,
     /// They ask too often.
     RateLimited {
         /// After this time there is room for one more.

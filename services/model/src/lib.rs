@@ -3,12 +3,14 @@
 //! An id is built only by parsing or from random bytes that the caller drew; its `Display` is
 //! its wire form.
 
+mod attachment;
 mod channel;
 mod id;
 mod member;
 mod message;
 mod role;
 
+pub use attachment::{Attachment, ContentType, FileName};
 pub use channel::{AudibleLimit, Channel, ChannelKind, ChannelName};
 pub use id::{
     ChannelId, Epoch, FileId, InvalidId, InviteId, MemberId, MessageId, NodeId, Nonce,

@@ -1,5 +1,6 @@
 //! Messages.
 
+use crate::attachment::Attachment;
 use crate::id::{ChannelId, MemberId, MessageId, Nonce};
 
 /// One message of a text channel.
@@ -13,6 +14,8 @@ pub struct Message {
     pub author: MemberId,
     /// What it says.
     pub text: MessageText,
+    /// Its files, at most [`Attachment::MAX_PER_MESSAGE`].
+    pub attachments: Vec<Attachment>,
     /// The sender's mark.
     pub nonce: Nonce,
     /// Milliseconds since 1970.
@@ -21,7 +24,7 @@ pub struct Message {
     pub edited_at_ms: Option<u64>,
 }
 
-/// 1..=4,000 characters of Markdown, trimmed.
+/// At most 4,000 characters of Markdown, trimmed. Only a message with files may have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageText(Box<str>);
 
@@ -33,9 +36,13 @@ impl MessageText {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let trimmed = text.trim();
-        (1..=Self::MAX_CHARS)
-            .contains(&trimmed.chars().count())
-            .then(|| Self(trimmed.into()))
+        (trimmed.chars().count() <= Self::MAX_CHARS).then(|| Self(trimmed.into()))
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Borrows the text.

@@ -23,6 +23,8 @@ pub enum Permission {
     Read,
     /// Send, edit and delete own messages.
     Send,
+    /// Send files with messages.
+    Attach,
     /// Join rooms and listen.
     Listen,
     /// Be heard in rooms.
@@ -43,7 +45,7 @@ impl Role {
     pub fn permits(self, permission: Permission) -> bool {
         let lowest = match permission {
             Permission::Read | Permission::Listen => Self::Guest,
-            Permission::Send | Permission::Speak => Self::Member,
+            Permission::Send | Permission::Attach | Permission::Speak => Self::Member,
             Permission::ManageMessages | Permission::MuteMembers | Permission::Invite => {
                 Self::Moderator
             }

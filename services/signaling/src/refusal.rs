@@ -138,6 +138,14 @@ impl From<gryt_chat::Refusal> for Refusal {
             Chat::TextTooLong => {
                 Self::new(Reason::TextTooLong, "The text is over 4,000 characters.")
             }
+            Chat::TooManyFiles => {
+                Self::new(Reason::TooManyFiles, "A message has at most 10 files.")
+            }
+            Chat::EmptyFile => Self::new(Reason::FileSize, "The file is empty."),
+            Chat::FileTooLarge => Self::new(Reason::FileSize, "The file is too large."),
+            Chat::WrongFileType => {
+                Self::new(Reason::WrongFileType, "The file is not what its type says.")
+            }
             Chat::RateLimited { retry_after } => Self::rate_limited(retry_after),
         }
     }
@@ -175,8 +183,10 @@ fn status(reason: Reason) -> StatusCode {
         | Reason::WrongChannelKind
         | Reason::EmptyText
         | Reason::TextTooLong
+        | Reason::WrongFileType
+        | Reason::TooManyFiles
         | Reason::BadAnswer => StatusCode::BAD_REQUEST,
-        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::TooLarge | Reason::FileSize => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::ClientTooOld => StatusCode::UPGRADE_REQUIRED,
         Reason::Unauthenticated | Reason::TokenExpired => StatusCode::UNAUTHORIZED,
         Reason::OriginForbidden | Reason::Forbidden => StatusCode::FORBIDDEN,
@@ -186,10 +196,14 @@ fn status(reason: Reason) -> StatusCode {
         | Reason::UnknownMember
         | Reason::UnknownInvite
         | Reason::NoInvites
+        | Reason::NoFiles
+        | Reason::UnknownFile
         | Reason::NotFound => StatusCode::NOT_FOUND,
-        Reason::NonceReused | Reason::NotInRoom | Reason::StaleOffer | Reason::TooManyInvites => {
-            StatusCode::CONFLICT
-        }
+        Reason::NonceReused
+        | Reason::NotInRoom
+        | Reason::StaleOffer
+        | Reason::TooManyInvites
+        | Reason::UploadIncomplete => StatusCode::CONFLICT,
         Reason::RoomFull
         | Reason::NoNode
         | Reason::SlowConsumer

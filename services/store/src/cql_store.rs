@@ -9,7 +9,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gryt_model::{Channel, ChannelId, Member, MemberId, MemberName, Message, MessageId, UserId};
+use gryt_model::{
+    Channel, ChannelId, FileId, Member, MemberId, MemberName, Message, MessageId, UserId,
+};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::cql::{self, Connection, Failure, Isolation, Settings};
@@ -20,6 +22,7 @@ use crate::{
 };
 
 mod channels;
+mod files;
 mod heads;
 mod members;
 mod messages;
@@ -195,6 +198,14 @@ impl Messages for CqlStore {
         limit: u32,
     ) -> Result<Page, Error> {
         read(pages::page(self, channel, before, limit)).await
+    }
+
+    async fn file_in_use(&self, file: &FileId) -> Result<bool, Error> {
+        read(files::in_use(self, file)).await
+    }
+
+    async fn forget_file(&self, file: &FileId) -> Result<(), Error> {
+        write(files::forget(self, file)).await
     }
 }
 

@@ -8,15 +8,17 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use gryt_model::{
-    AudibleLimit, Channel, ChannelId, ChannelKind, ChannelName, Member, MemberId, MemberName,
-    Message, MessageId, MessageText, Nonce, ServerId, UserId,
+    Attachment, AudibleLimit, Channel, ChannelId, ChannelKind, ChannelName, FileId, Member,
+    MemberId, MemberName, Message, MessageId, MessageText, Nonce, ServerId, UserId,
 };
 
+mod attachments;
 #[cfg(feature = "cql")]
 pub mod cql;
 #[cfg(feature = "cql")]
 mod cql_store;
 mod error;
+mod payload;
 pub mod sqlite;
 mod sqlite_store;
 
@@ -154,6 +156,18 @@ pub trait Messages: Debug + Send + Sync + 'static {
         before: Option<MessageId>,
         limit: u32,
     ) -> Result<Page, Error>;
+
+    /// Whether a message that stands has this file.
+    ///
+    /// # Errors
+    /// [`Error`] if the storage cannot be read.
+    async fn file_in_use(&self, file: &FileId) -> Result<bool, Error>;
+
+    /// Forgets which messages had a file, once the file is gone.
+    ///
+    /// # Errors
+    /// [`Error`] if the storage cannot be written.
+    async fn forget_file(&self, file: &FileId) -> Result<(), Error>;
 }
 
 /// How long a nonce is remembered at least, from the `unix_ms` of its message on.
@@ -217,6 +231,8 @@ pub struct NewMessage {
     pub author: MemberId,
     /// What it says.
     pub text: MessageText,
+    /// Its files.
+    pub attachments: Vec<Attachment>,
     /// The author's mark.
     pub nonce: Nonce,
     /// Milliseconds since 1970.
@@ -245,7 +261,7 @@ pub enum Appended {
     Repeated(Message),
     /// This nonce wrote this message before, and it was deleted since.
     RepeatedDeleted(MessageId),
-    /// This nonce stands for another text or another channel.
+    /// This nonce stands for another text, other files or another channel.
     NonceReused,
     /// There is no such channel, or none any more.
     UnknownChannel,

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use gryt_model::{Channel, ChannelId, Member, MemberId, MemberName, Message, MessageId, UserId};
+use gryt_model::{
+    Channel, ChannelId, FileId, Member, MemberId, MemberName, Message, MessageId, UserId,
+};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
@@ -16,11 +18,15 @@ use crate::{
 };
 
 mod channels;
+mod files;
 mod members;
 mod messages;
 mod server;
 
-const SCHEMA: Schema = Schema(&[include_str!("sqlite_store/schema_1.sql")]);
+const SCHEMA: Schema = Schema(&[
+    include_str!("sqlite_store/schema_1.sql"),
+    include_str!("sqlite_store/schema_2.sql"),
+]);
 
 /// A server's data in one file.
 #[derive(Debug)]
@@ -196,6 +202,18 @@ impl Messages for SqliteStore {
         let work =
             move |connection: &Connection| messages::page(connection, &channel, before, limit);
         self.database.read(work).await
+    }
+
+    async fn file_in_use(&self, file: &FileId) -> Result<bool, Error> {
+        let file = file.clone();
+        let work = move |connection: &Connection| files::in_use(connection, &file);
+        self.database.read(work).await
+    }
+
+    async fn forget_file(&self, file: &FileId) -> Result<(), Error> {
+        let file = file.clone();
+        let work = move |connection: &Connection| files::forget(connection, &file);
+        self.database.write(work).await
     }
 }
 

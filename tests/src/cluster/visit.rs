@@ -154,6 +154,7 @@ impl Visit {
             channel_id: self.owner.channel(ChannelKind::Text)?,
             text: text.to_owned(),
             nonce: format!("nonce-{}", clock::since_1970().as_nanos()),
+            attachments: Vec::new(),
         };
         let send = client_frame::Request::SendMessage(message);
         self.owner.socket.request(send).await?;

@@ -326,6 +326,7 @@ async fn requests(table: &mut Table<'_>, stranger: &Client) -> Result<()> {
             channel_id: channel_id.to_owned(),
             text,
             nonce: "n".to_owned(),
+            attachments: Vec::new(),
         })
     };
     let join = |channel_id: &str| {

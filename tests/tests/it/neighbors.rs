@@ -53,6 +53,7 @@ async fn chat(client: &Client) -> Result<()> {
         channel_id: client.channel(ChannelKind::Text)?,
         text: "hello".to_owned(),
         nonce: nonce.clone(),
+        attachments: Vec::new(),
     };
     client
         .socket

@@ -1,6 +1,8 @@
 //! The rules, each with who and what it is about.
 
-use gryt_model::{AudibleLimit, ChannelId, MemberId, MessageId, Role};
+use gryt_model::{
+    AudibleLimit, ChannelId, ContentType, FileId, FileName, MemberId, MessageId, Role,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -38,6 +40,7 @@ fn message_by(author: &Member) -> Message {
         channel: ChannelId::from_random([1; 16]),
         author: author.id.clone(),
         text: MessageText::new("hello").unwrap(),
+        attachments: Vec::new(),
         nonce: "n1".parse().unwrap(),
         created_at_ms: 1,
         edited_at_ms: None,
@@ -46,7 +49,14 @@ fn message_by(author: &Member) -> Message {
 
 fn compose_text(text: &str) -> Result<MessageText, Refusal> {
     let channel = &channel(ChannelKind::Text);
-    compose(Draft { channel, text }, &member(1, Role::Member))
+    compose(
+        Draft {
+            channel,
+            text,
+            attachments: &[],
+        },
+        &member(1, Role::Member),
+    )
 }
 
 #[test]
@@ -57,6 +67,7 @@ fn everyone_but_guests_sends() {
             Draft {
                 channel,
                 text: "hello",
+                attachments: &[],
             },
             &member(1, role),
         );
@@ -73,6 +84,7 @@ fn voice_channels_have_no_messages() {
     let draft = Draft {
         channel,
         text: "hello",
+        attachments: &[],
     };
 
     assert_eq!(compose(draft, &author), Err(Refusal::WrongChannelKind));
@@ -107,6 +119,7 @@ fn only_the_author_edits_whatever_the_role() {
     let draft = Draft {
         channel,
         text: " better ",
+        attachments: &[],
     };
 
     let revised = revise(draft, &message, &author).unwrap();
@@ -133,6 +146,32 @@ fn others_messages_are_erased_from_moderator_on() {
 fn guests_read() {
     let reader = member(1, Role::Guest);
     assert_eq!(read(&channel(ChannelKind::Text), &reader), Ok(()));
+}
+
+#[test]
+fn files_need_no_text_and_are_counted() {
+    let file = Attachment {
+        file: FileId::from_random([1; 16]),
+        name: FileName::clean("a.png"),
+        content_type: ContentType::clean("image/png"),
+        size_bytes: 1,
+        picture: None,
+    };
+    let channel = &channel(ChannelKind::Text);
+    let author = member(1, Role::Member);
+    for (count, outcome) in [
+        (0, Some(Refusal::EmptyText)),
+        (1, None),
+        (Attachment::MAX_PER_MESSAGE, None),
+        (Attachment::MAX_PER_MESSAGE + 1, Some(Refusal::TooManyFiles)),
+    ] {
+        let draft = Draft {
+            channel,
+            text: " ",
+            attachments: &vec![file.clone(); count],
+        };
+        assert_eq!(compose(draft, &author).err(), outcome, "{count} files");
+    }
 }
 
 proptest! {

@@ -4,7 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ACTS: [Act; 4] = [Act::Send, Act::Edit, Act::Delete, Act::Fetch];
+const ACTS: [Act; 6] = [
+    Act::Send,
+    Act::Edit,
+    Act::Delete,
+    Act::Fetch,
+    Act::Upload,
+    Act::Transfer,
+];
 
 /// Some instant; only differences matter.
 #[expect(

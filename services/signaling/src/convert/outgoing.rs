@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gryt_issuer::{Invite, MadeInvite};
-use gryt_model::{Channel, ChannelKind, Member, Message, Role};
+use gryt_model::{Attachment, Channel, ChannelKind, Member, Message, Role};
 use gryt_proto::client::v1 as wire;
 use gryt_store::Page;
 
@@ -49,6 +49,19 @@ pub(crate) fn message(message: &Message) -> wire::Message {
         nonce: message.nonce.to_string(),
         created_at_ms: milliseconds(message.created_at_ms),
         edited_at_ms: message.edited_at_ms.map_or(0, milliseconds),
+        attachments: message.attachments.iter().map(attachment).collect(),
+    }
+}
+
+fn attachment(attachment: &Attachment) -> wire::Attachment {
+    let (width, height) = attachment.picture.unwrap_or_default();
+    wire::Attachment {
+        file_id: attachment.file.to_string(),
+        name: attachment.name.to_string(),
+        content_type: attachment.content_type.to_string(),
+        size_bytes: attachment.size_bytes,
+        width,
+        height,
     }
 }
 

@@ -36,11 +36,13 @@ impl Operations {
         let draft = Draft {
             channel: &place,
             text: &text,
+            attachments: &[],
         };
         let new = NewMessage {
             channel: channel.clone(),
             author: actor.id.clone(),
             text: gryt_chat::compose(draft, actor)?,
+            attachments: Vec::new(),
             nonce,
             unix_ms: clock::unix_ms(),
         };
@@ -98,6 +100,7 @@ impl Operations {
         let draft = Draft {
             channel: &place,
             text: &text,
+            attachments: &message.attachments,
         };
         let text = gryt_chat::revise(draft, &message, actor)?;
         let edit = MessageEdit {

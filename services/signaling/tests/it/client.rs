@@ -259,6 +259,7 @@ pub(crate) fn message(channel: &str, text: &str, nonce: &str) -> Request {
         channel_id: channel.to_owned(),
         text: text.to_owned(),
         nonce: nonce.to_owned(),
+        attachments: Vec::new(),
     })
 }
 

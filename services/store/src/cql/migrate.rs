@@ -9,7 +9,7 @@ use super::connection::{Connection, Settings};
 use super::error::{Error, Failure};
 use super::names::Keyspace;
 use super::outcome::is_missing;
-use super::schema::{self, STEPS};
+use super::schema::{self, Change, STEPS};
 use crate::error::Cause;
 
 /// Others may migrate a cluster with many nodes for a while.
@@ -41,7 +41,7 @@ pub async fn migrate(settings: &Settings, keyspace: &Keyspace) -> Result<(), Err
     }
     let taken = timeout(MIGRATE_WITHIN, async {
         let lease = begin(&connection).await?;
-        take_steps(&connection, &lease).await
+        take_steps(&connection, keyspace, &lease).await
     });
     let reached = taken
         .await
@@ -69,7 +69,11 @@ async fn begin(connection: &Connection) -> Result<Lease<'_>, Failure> {
 }
 
 /// Returns the version reached, by us or by others.
-async fn take_steps(connection: &Connection, lease: &Lease<'_>) -> Result<u32, Failure> {
+async fn take_steps(
+    connection: &Connection,
+    keyspace: &Keyspace,
+    lease: &Lease<'_>,
+) -> Result<u32, Failure> {
     loop {
         let version = lease.version().await?;
         if version >= schema::known() {
@@ -79,7 +83,7 @@ async fn take_steps(connection: &Connection, lease: &Lease<'_>) -> Result<u32, F
             // Once more under the lease: another process may have been faster.
             let mut version = lease.version().await?;
             while let Some(step) = STEPS.get(version as usize)
-                && take_step(connection, lease, step, version + 1).await?
+                && take_step((connection, keyspace), lease, step, version + 1).await?
             {
                 version += 1;
             }
@@ -92,16 +96,16 @@ async fn take_steps(connection: &Connection, lease: &Lease<'_>) -> Result<u32, F
 
 /// False if the lease was lost on the way.
 async fn take_step(
-    connection: &Connection,
+    (connection, keyspace): (&Connection, &Keyspace),
     lease: &Lease<'_>,
-    step: &[&str],
+    step: &[Change],
     version: u32,
 ) -> Result<bool, Failure> {
-    for statement in step {
+    for change in step {
         if !lease.renew().await? {
             return Ok(false);
         }
-        connection.define(statement).await?;
+        change.make(connection, keyspace).await?;
     }
     tracing::info!(version, "schema migrated");
     lease.record(version).await

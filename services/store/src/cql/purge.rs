@@ -5,10 +5,11 @@ use gryt_model::ServerId;
 use super::connection::{Connection, Settings};
 use super::error::{Error, Failure};
 use super::names::{Isolation, Keyspace, role_name};
+use super::outcome::is_missing;
 use super::schema::table;
 
 /// Drops the server's keyspace or, where that is shared, deletes its rows; and drops its role. The
-/// server's processes must have ended. Twice is harmless. In a shared keyspace this reads all of two
+/// server's processes must have ended. Twice is harmless. In a shared keyspace this reads all of three
 /// tables, so it takes as long as they are large. Needs the role that provisions.
 ///
 /// # Errors
@@ -49,6 +50,7 @@ async fn purge_rows(
     if super::schema::found(connection, keyspace).await? > 0 {
         purge_messages(connection, server).await?;
         purge_nonces(connection, server).await?;
+        purge_files(connection, server).await?;
         for table in [table::USERS, table::MEMBERS, table::SERVERS] {
             let delete = format!("DELETE FROM {table} WHERE server = ?");
             let delete = connection.prepare(&delete).await?;
@@ -93,6 +95,25 @@ async fn purge_nonces(connection: &Connection, server: &ServerId) -> Result<(), 
     for (author, nonce) in &found {
         let key = (server.as_str(), author, nonce);
         connection.write(&delete, key).await?;
+    }
+    Ok(())
+}
+
+async fn purge_files(connection: &Connection, server: &ServerId) -> Result<(), Failure> {
+    let files = connection
+        .prepare("SELECT DISTINCT server, file FROM files WHERE server = ? ALLOW FILTERING")
+        .await;
+    let files = match files {
+        // A keyspace that was not migrated since has no such table.
+        Err(Failure::Execute(error)) if is_missing(&error) => return Ok(()),
+        files => files?,
+    };
+    let delete = connection
+        .prepare("DELETE FROM files WHERE server = ? AND file = ?")
+        .await?;
+    let found: Vec<(String, String)> = connection.all(&files, (server.as_str(),)).await?;
+    for (_, file) in &found {
+        connection.write(&delete, (server.as_str(), file)).await?;
     }
     Ok(())
 }

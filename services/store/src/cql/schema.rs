@@ -1,21 +1,77 @@
 //! The tables, the steps that make them, and which step a keyspace has reached.
 //!
-//! Step n makes version n; steps are only ever added. Each statement is harmless twice.
+//! Step n makes version n; steps are only ever added. Each change is harmless twice.
 
 use super::connection::Connection;
 use super::error::{Error, Failure};
 use super::names::Keyspace;
 use super::outcome::is_missing;
 
+/// One change of the tables.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// `CREATE TABLE IF NOT EXISTS`.
+    Make(&'static str),
+    /// A further column. ScyllaDB knows no `IF NOT EXISTS` for columns, so it is looked for.
+    AddColumn {
+        table: &'static str,
+        column: &'static str,
+        kind: &'static str,
+    },
+}
+
 /// The steps from an empty keyspace to today's tables.
-pub(super) const STEPS: [&[&str]; 1] = [&[
-    include_str!("schema/1_servers.cql"),
-    include_str!("schema/1_users.cql"),
-    include_str!("schema/1_members.cql"),
-    include_str!("schema/1_heads.cql"),
-    include_str!("schema/1_messages.cql"),
-    include_str!("schema/1_nonces.cql"),
-]];
+pub(super) const STEPS: [&[Change]; 2] = [
+    &[
+        Change::Make(include_str!("schema/1_servers.cql")),
+        Change::Make(include_str!("schema/1_users.cql")),
+        Change::Make(include_str!("schema/1_members.cql")),
+        Change::Make(include_str!("schema/1_heads.cql")),
+        Change::Make(include_str!("schema/1_messages.cql")),
+        Change::Make(include_str!("schema/1_nonces.cql")),
+    ],
+    &[
+        Change::Make(include_str!("schema/2_files.cql")),
+        // As `attachments.rs` writes it.
+        Change::AddColumn {
+            table: "messages",
+            column: "attachments",
+            kind: "text",
+        },
+    ],
+];
+
+impl Change {
+    /// Makes the change, if it has not been made.
+    pub(super) async fn make(
+        &self,
+        connection: &Connection,
+        keyspace: &Keyspace,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Make(statement) => connection.define(statement).await,
+            Self::AddColumn {
+                table,
+                column,
+                kind,
+            } => {
+                let look = connection
+                    .prepare(
+                        "SELECT column_name FROM system_schema.columns
+                         WHERE keyspace_name = ? AND table_name = ? AND column_name = ?",
+                    )
+                    .await?;
+                let values = (keyspace.as_str(), *table, *column);
+                let found: Option<(String,)> = connection.first(&look, values).await?;
+                if found.is_some() {
+                    return Ok(());
+                }
+                let add = format!("ALTER TABLE {table} ADD {column} {kind}");
+                connection.define(&add).await
+            }
+        }
+    }
+}
 
 /// Names of tables, for whoever writes statements about all of them.
 pub(crate) mod table {

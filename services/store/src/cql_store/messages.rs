@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use gryt_model::{ChannelId, MemberId, Message, MessageId, MessageText, Nonce};
-use sha2::{Digest as _, Sha256};
 
-use super::CqlStore;
 use super::heads::{bucket, id_column};
 use super::members::member_id;
+use super::{CqlStore, files};
+use crate::attachments;
 use crate::cql::{Failure, Outcome};
+use crate::payload::payload_hash;
 use crate::{Appended, MessageEdit, NONCE_KEPT, NewMessage};
 
 /// How often one nonce may be replaced by others while we try to.
 const CLAIMS: u32 = 10;
 
-/// A message's row but for its channel: id, author, text, nonce, created, edited.
+/// A message's row but for its channel: id, author, text, nonce, created, edited, files.
 pub(super) type MessageRow = (
     i64,
     Option<String>,
@@ -22,6 +23,7 @@ pub(super) type MessageRow = (
     Option<String>,
     Option<i64>,
     Option<i64>,
+    Option<String>,
 );
 
 /// First an id, then the nonce's row with it, then the message's: whoever finds the nonce knows what
@@ -33,7 +35,7 @@ pub(super) async fn append(store: &CqlStore, new: NewMessage) -> Result<Appended
     let Some(id) = id.await.map_err(shared)? else {
         return Ok(Appended::UnknownChannel);
     };
-    let payload_hash = payload_hash(&new.channel, &new.text);
+    let payload_hash = payload_hash(&new);
     let nonce = claim_nonce(store, &new, id, payload_hash).await?;
     if nonce.payload_hash != payload_hash {
         return Ok(Appended::NonceReused);
@@ -43,10 +45,12 @@ pub(super) async fn append(store: &CqlStore, new: NewMessage) -> Result<Appended
         channel: new.channel,
         author: new.author,
         text: new.text,
+        attachments: new.attachments,
         nonce: new.nonce,
         created_at_ms: nonce.unix_ms,
         edited_at_ms: None,
     };
+    files::remember(store, &message).await?;
     insert(store, &message).await?;
     if nonce.message_id == id {
         return Ok(Appended::New(message));
@@ -115,7 +119,7 @@ pub(super) async fn author(
 
 /// `None` if the message was deleted.
 pub(super) fn read(channel: &ChannelId, row: MessageRow) -> Result<Option<Message>, Failure> {
-    let (id, author, text, nonce, created_at_ms, edited_at_ms) = row;
+    let (id, author, text, nonce, created_at_ms, edited_at_ms, files) = row;
     let Some(text) = text else {
         return Ok(None);
     };
@@ -127,6 +131,8 @@ pub(super) fn read(channel: &ChannelId, row: MessageRow) -> Result<Option<Messag
         channel: channel.clone(),
         author: member_id(&author)?,
         text: MessageText::new(&text).ok_or(Failure::Damaged("message text"))?,
+        attachments: attachments::read(files.as_deref())
+            .ok_or(Failure::Damaged("list of files"))?,
         nonce: nonce.parse().map_err(|_| Failure::Damaged("nonce"))?,
         created_at_ms: time(created_at_ms)?,
         edited_at_ms: edited_at_ms.map(time).transpose()?,
@@ -144,6 +150,7 @@ async fn insert(store: &CqlStore, message: &Message) -> Result<(), Failure> {
         message.text.as_str(),
         message.nonce.as_str(),
         time_column(message.created_at_ms),
+        attachments::write(&message.attachments),
     );
     let statement = &store.statements.insert_message;
     store.connection.write(statement, values).await
@@ -257,15 +264,6 @@ impl NonceValues<'_> {
             .conditional_again(statement, values)
             .await
     }
-}
-
-/// Channel ids have one length, so the pair is read in one way only.
-fn payload_hash(channel: &ChannelId, text: &MessageText) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(channel.as_str())
-        .chain_update(text.as_str())
-        .finalize()
-        .into()
 }
 
 fn time_column(unix_ms: u64) -> i64 {

@@ -44,6 +44,10 @@ pub(super) struct Statements {
     pub(super) author: PreparedStatement,
     pub(super) page: PreparedStatement,
     pub(super) delete_bucket: PreparedStatement,
+
+    pub(super) insert_file: PreparedStatement,
+    pub(super) file_places: PreparedStatement,
+    pub(super) forget_file: PreparedStatement,
 }
 
 impl Statements {
@@ -189,8 +193,8 @@ impl Statements {
             insert_message: connection
                 .prepare(
                     "INSERT INTO messages
-                 (server, channel, bucket, id, author, text, nonce, created_at_ms)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1",
+                 (server, channel, bucket, id, author, text, nonce, created_at_ms, attachments)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1",
                 )
                 .await?,
             edit_message: connection
@@ -201,13 +205,14 @@ impl Statements {
                 .await?,
             delete_message: connection
                 .prepare_conditional(
-                    "UPDATE messages SET text = null
+                    "UPDATE messages SET text = null, attachments = null
                  WHERE server = ? AND channel = ? AND bucket = ? AND id = ? IF text != null",
                 )
                 .await?,
             message: connection
                 .prepare(
-                    "SELECT id, author, text, nonce, created_at_ms, edited_at_ms FROM messages
+                    "SELECT id, author, text, nonce, created_at_ms, edited_at_ms, attachments
+                 FROM messages
                  WHERE server = ? AND channel = ? AND bucket = ? AND id = ?",
                 )
                 .await?,
@@ -219,12 +224,25 @@ impl Statements {
                 .await?,
             page: connection
                 .prepare(
-                    "SELECT id, author, text, nonce, created_at_ms, edited_at_ms FROM messages
+                    "SELECT id, author, text, nonce, created_at_ms, edited_at_ms, attachments
+                 FROM messages
                  WHERE server = ? AND channel = ? AND bucket = ? AND id < ? LIMIT ?",
                 )
                 .await?,
             delete_bucket: connection
                 .prepare("DELETE FROM messages WHERE server = ? AND channel = ? AND bucket = ?")
+                .await?,
+
+            insert_file: connection
+                .prepare(
+                    "INSERT INTO files (server, file, channel, message_id) VALUES (?, ?, ?, ?)",
+                )
+                .await?,
+            file_places: connection
+                .prepare("SELECT channel, message_id FROM files WHERE server = ? AND file = ?")
+                .await?,
+            forget_file: connection
+                .prepare("DELETE FROM files WHERE server = ? AND file = ?")
                 .await?,
         })
     }

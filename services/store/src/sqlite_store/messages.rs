@@ -2,22 +2,23 @@
 
 use gryt_model::{ChannelId, MemberId, Message, MessageId, MessageText, Nonce};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use sha2::{Digest as _, Sha256};
 
-use super::{damaged, parse};
+use super::{damaged, files, parse};
+use crate::attachments;
+use crate::payload::payload_hash;
 use crate::{Appended, MessageEdit, NONCE_KEPT, NewMessage, Page};
 
 /// Every append forgets up to this many nonces that are old enough, so that the table stays as
 /// small as two days of messages and no append pays for many others.
 const NONCES_FORGOTTEN_PER_APPEND: u32 = 4;
 
-const COLUMNS: &str = "channel, id, author, text, nonce, created_at_ms, edited_at_ms";
+const COLUMNS: &str = "channel, id, author, text, nonce, created_at_ms, edited_at_ms, attachments";
 
 pub(super) fn append(connection: &Connection, new: NewMessage) -> rusqlite::Result<Appended> {
     if !channel_exists(connection, &new.channel)? {
         return Ok(Appended::UnknownChannel);
     }
-    let payload_hash = payload_hash(&new.channel, &new.text);
+    let payload_hash = payload_hash(&new);
     if let Some(used) = find_nonce(connection, &new.author, &new.nonce)? {
         return repeated(connection, &new.channel, &used, payload_hash);
     }
@@ -40,13 +41,15 @@ pub(super) fn append(connection: &Connection, new: NewMessage) -> rusqlite::Resu
         channel,
         author,
         text,
+        attachments,
         nonce,
         unix_ms,
     } = new;
+    files::remember(connection, &attachments, &channel, id)?;
     connection
         .prepare_cached(
-            "INSERT INTO messages (channel, id, author, text, nonce, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO messages (channel, id, author, text, nonce, created_at_ms, attachments)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
             channel.as_str(),
@@ -55,12 +58,14 @@ pub(super) fn append(connection: &Connection, new: NewMessage) -> rusqlite::Resu
             text.as_str(),
             nonce.as_str(),
             unix_ms,
+            attachments::write(&attachments),
         ))?;
     Ok(Appended::New(Message {
         id,
         channel,
         author,
         text,
+        attachments,
         nonce,
         created_at_ms: unix_ms,
         edited_at_ms: None,
@@ -92,7 +97,8 @@ pub(super) fn delete(
 ) -> rusqlite::Result<bool> {
     let deleted = connection
         .prepare_cached(
-            "UPDATE messages SET text = NULL WHERE channel = ?1 AND id = ?2 AND text IS NOT NULL",
+            "UPDATE messages SET text = NULL, attachments = NULL
+             WHERE channel = ?1 AND id = ?2 AND text IS NOT NULL",
         )?
         .execute((channel.as_str(), id_column(id)))?;
     Ok(deleted > 0)
@@ -208,28 +214,21 @@ fn forget_old_nonces(connection: &Connection, unix_ms: u64) -> rusqlite::Result<
     Ok(())
 }
 
-/// Channel ids have one length, so the pair is read in one way only.
-fn payload_hash(channel: &ChannelId, text: &MessageText) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(channel.as_str())
-        .chain_update(text.as_str())
-        .finalize()
-        .into()
-}
-
 /// SQLite's integers are signed. Ids beyond them come only from a client's `before`, and mean the
 /// newest.
-fn id_column(id: MessageId) -> i64 {
+pub(super) fn id_column(id: MessageId) -> i64 {
     i64::try_from(id.get()).unwrap_or(i64::MAX)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
     let text = row.get_ref(3)?.as_str()?;
+    let files = row.get_ref(7)?.as_str_or_null()?;
     Ok(Message {
         channel: parse(row, 0)?,
         id: MessageId::new(row.get(1)?),
         author: parse(row, 2)?,
         text: MessageText::new(text).ok_or_else(|| damaged(3, "message text"))?,
+        attachments: attachments::read(files).ok_or_else(|| damaged(7, "list of files"))?,
         nonce: parse(row, 4)?,
         created_at_ms: row.get(5)?,
         edited_at_ms: row.get(6)?,

@@ -60,6 +60,13 @@ macro_rules! store_contract {
                 page_before_any_number_is_the_newest,
                 thousand_appends_at_once_are_all_there_in_one_order,
             ],
+            files: [
+                message_keeps_its_files,
+                nonce_with_other_files_is_refused,
+                file_is_in_use_while_a_message_has_it,
+                file_of_two_messages_is_in_use_until_both_are_deleted,
+                file_of_a_deleted_channel_is_not_in_use,
+            ],
         );
     };
 }

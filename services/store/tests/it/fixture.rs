@@ -94,6 +94,7 @@ pub(crate) fn new_message(says: &str, mark: &str) -> NewMessage {
         channel: channel(1),
         author: member(1),
         text: text(says),
+        attachments: Vec::new(),
         nonce: nonce(mark),
         unix_ms: 1_000_000,
     }

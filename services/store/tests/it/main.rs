@@ -11,6 +11,7 @@ mod channels;
 mod contract;
 #[cfg(feature = "cql")]
 mod cql;
+mod files;
 mod fixture;
 mod killed;
 mod members;

@@ -10,7 +10,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file gryt/client/v1/model.proto.
  */
 export const file_gryt_client_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Chpncnl0L2NsaWVudC92MS9tb2RlbC5wcm90bxIOZ3J5dC5jbGllbnQudjEiKQoGU2VydmVyEhEKCXNlcnZlcl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIn8KB0NoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEikKBGtpbmQYAyABKA4yGy5ncnl0LmNsaWVudC52MS5DaGFubmVsS2luZBIQCghwb3NpdGlvbhgEIAEoBRIVCg1hdWRpYmxlX2xpbWl0GAUgASgNImMKBk1lbWJlchIRCgltZW1iZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgRyb2xlGAMgASgOMhQuZ3J5dC5jbGllbnQudjEuUm9sZRIUCgxzZXJ2ZXJfbXV0ZWQYBCABKAgijgEKB01lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoBBISCgpjaGFubmVsX2lkGAIgASgJEhEKCW1lbWJlcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBiABKAMSFAoMZWRpdGVkX2F0X21zGAcgASgDIoIBCgtQYXJ0aWNpcGFudBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoDRIRCgltZW1iZXJfaWQYAiABKAkSEgoKY2hhbm5lbF9pZBgDIAEoCRINCgVtdXRlZBgEIAEoCBIQCghkZWFmZW5lZBgFIAEoCBITCgtsaXN0ZW5fb25seRgGIAEoCCJ8CgZJbnZpdGUSEQoJaW52aXRlX2lkGAEgASgJEhEKCW1lbWJlcl9pZBgCIAEoCRIVCg1jcmVhdGVkX2F0X21zGAMgASgDEhUKDWV4cGlyZXNfYXRfbXMYBCABKAMSEAoIbWF4X3VzZXMYBSABKA0SDAoEdXNlcxgGIAEoDSpaCgtDaGFubmVsS2luZBIcChhDSEFOTkVMX0tJTkRfVU5TUEVDSUZJRUQQABIVChFDSEFOTkVMX0tJTkRfVEVYVBABEhYKEkNIQU5ORUxfS0lORF9WT0lDRRACKnEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfT1dORVIQARIOCgpST0xFX0FETUlOEAISEgoOUk9MRV9NT0RFUkFUT1IQAxIPCgtST0xFX01FTUJFUhAEEg4KClJPTEVfR1VFU1QQBWIGcHJvdG8z");
+  fileDesc("Chpncnl0L2NsaWVudC92MS9tb2RlbC5wcm90bxIOZ3J5dC5jbGllbnQudjEiKQoGU2VydmVyEhEKCXNlcnZlcl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIn8KB0NoYW5uZWwSEgoKY2hhbm5lbF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEikKBGtpbmQYAyABKA4yGy5ncnl0LmNsaWVudC52MS5DaGFubmVsS2luZBIQCghwb3NpdGlvbhgEIAEoBRIVCg1hdWRpYmxlX2xpbWl0GAUgASgNImMKBk1lbWJlchIRCgltZW1iZXJfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCgRyb2xlGAMgASgOMhQuZ3J5dC5jbGllbnQudjEuUm9sZRIUCgxzZXJ2ZXJfbXV0ZWQYBCABKAgivwEKB01lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoBBISCgpjaGFubmVsX2lkGAIgASgJEhEKCW1lbWJlcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBiABKAMSFAoMZWRpdGVkX2F0X21zGAcgASgDEi8KC2F0dGFjaG1lbnRzGAggAygLMhouZ3J5dC5jbGllbnQudjEuQXR0YWNobWVudCJ0CgpBdHRhY2htZW50Eg8KB2ZpbGVfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIUCgxjb250ZW50X3R5cGUYAyABKAkSEgoKc2l6ZV9ieXRlcxgEIAEoBBINCgV3aWR0aBgFIAEoDRIOCgZoZWlnaHQYBiABKA0iggEKC1BhcnRpY2lwYW50EhYKDnBhcnRpY2lwYW50X2lkGAEgASgNEhEKCW1lbWJlcl9pZBgCIAEoCRISCgpjaGFubmVsX2lkGAMgASgJEg0KBW11dGVkGAQgASgIEhAKCGRlYWZlbmVkGAUgASgIEhMKC2xpc3Rlbl9vbmx5GAYgASgIInwKBkludml0ZRIRCglpbnZpdGVfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAyABKAMSFQoNZXhwaXJlc19hdF9tcxgEIAEoAxIQCghtYXhfdXNlcxgFIAEoDRIMCgR1c2VzGAYgASgNKloKC0NoYW5uZWxLaW5kEhwKGENIQU5ORUxfS0lORF9VTlNQRUNJRklFRBAAEhUKEUNIQU5ORUxfS0lORF9URVhUEAESFgoSQ0hBTk5FTF9LSU5EX1ZPSUNFEAIqcQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9PV05FUhABEg4KClJPTEVfQURNSU4QAhISCg5ST0xFX01PREVSQVRPUhADEg8KC1JPTEVfTUVNQkVSEAQSDgoKUk9MRV9HVUVTVBAFYgZwcm90bzM");
 
 /**
  * A community: one tenant's server.
@@ -145,7 +145,7 @@ export type Message = Message$1<"gryt.client.v1.Message"> & {
   memberId: string;
 
   /**
-   * 1..=4,000 characters of Markdown. Empty when deleted.
+   * At most 4,000 characters of Markdown. Empty when deleted, or where files say it all.
    *
    * @generated from field: string text = 4;
    */
@@ -171,6 +171,13 @@ export type Message = Message$1<"gryt.client.v1.Message"> & {
    * @generated from field: int64 edited_at_ms = 7;
    */
   editedAtMs: bigint;
+
+  /**
+   * Files, at most 10. REST gives links to them.
+   *
+   * @generated from field: repeated gryt.client.v1.Attachment attachments = 8;
+   */
+  attachments: Attachment[];
 };
 
 /**
@@ -179,6 +186,58 @@ export type Message = Message$1<"gryt.client.v1.Message"> & {
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_gryt_client_v1_model, 3);
+
+/**
+ * A file of a message. Its name and type are what its sender said, cleaned.
+ *
+ * @generated from message gryt.client.v1.Attachment
+ */
+export type Attachment = Message$1<"gryt.client.v1.Attachment"> & {
+  /**
+   * 26 base32 characters.
+   *
+   * @generated from field: string file_id = 1;
+   */
+  fileId: string;
+
+  /**
+   * 1..=120 characters, without folders.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Type and subtype, in lower case.
+   *
+   * @generated from field: string content_type = 3;
+   */
+  contentType: string;
+
+  /**
+   * @generated from field: uint64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Pixels, if it is a picture that can be shown and has a thumbnail; else 0.
+   *
+   * @generated from field: uint32 width = 5;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 6;
+   */
+  height: number;
+};
+
+/**
+ * Describes the message gryt.client.v1.Attachment.
+ * Use `create(AttachmentSchema)` to create a new message.
+ */
+export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
+  messageDesc(file_gryt_client_v1_model, 4);
 
 /**
  * One device of a member in a room.
@@ -226,7 +285,7 @@ export type Participant = Message$1<"gryt.client.v1.Participant"> & {
  * Use `create(ParticipantSchema)` to create a new message.
  */
 export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_model, 4);
+  messageDesc(file_gryt_client_v1_model, 5);
 
 /**
  * A link by which people make an account, without its secret.
@@ -282,7 +341,7 @@ export type Invite = Message$1<"gryt.client.v1.Invite"> & {
  * Use `create(InviteSchema)` to create a new message.
  */
 export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
-  messageDesc(file_gryt_client_v1_model, 5);
+  messageDesc(file_gryt_client_v1_model, 6);
 
 /**
  * @generated from enum gryt.client.v1.ChannelKind
