@@ -49,6 +49,8 @@ fn copy(data: &DataDir, to: &Path) -> anyhow::Result<()> {
         gryt_store::sqlite::backup(&source, &to.join(name))
             .with_context(|| format!("copy \"{}\"", source.display()))?;
     }
+    // After the messages that name them; a file never changes once it is complete.
+    copy_files(&data.files(), &to.join("files")).context("copy the files")?;
     let certificate = place::certificate(data);
     match fs::copy(&certificate, to.join("certificate.pem")) {
         Ok(_) => Ok(()),
@@ -56,6 +58,31 @@ fn copy(data: &DataDir, to: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("copy \"{}\"", certificate.display())),
     }
+}
+
+/// Copies `<server>/<kind>/<file>`, but for uploads that are under way. Files that are deleted
+/// meanwhile are left out.
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    let listed = match fs::read_dir(from) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        listed => listed?,
+    };
+    make_private(to)?;
+    for entry in listed {
+        let entry = entry?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            if entry.file_name() != "uploads" {
+                copy_files(&source, &copy)?;
+            }
+            continue;
+        }
+        match fs::copy(&source, &copy) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            copied => copied.map(drop)?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether a path that is not there yet would lead into the folder.

@@ -1,11 +1,13 @@
 //! The folder with everything that one server keeps, and that one process alone has it.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::timeout;
+
+use crate::entropy;
 
 /// A folder, made or not.
 #[derive(Debug, Clone)]
@@ -155,6 +157,31 @@ impl DataDir {
         self.path.join("issuer.db")
     }
 
+    /// Files of messages.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
+    /// The secret behind the files' tickets: 32 bytes, drawn once.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn file_key(&self) -> io::Result<[u8; 32]> {
+        let path = self.path.join("files.key");
+        match fs::read(&path) {
+            Ok(bytes) => bytes
+                .try_into()
+                .map_err(|_| io::Error::other("\"files.key\" is not of 32 bytes")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = entropy::secret();
+                write_private(&path, &key)?;
+                Ok(key)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The issuer's file, which a command must not make.
     ///
     /// # Errors
@@ -185,9 +212,35 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Writes a file that only its owner can read, as a whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_key_is_drawn_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::at(dir.path().to_owned());
+        let key = data.file_key().unwrap();
+        assert_eq!(data.file_key().unwrap(), key);
+        fs::write(dir.path().join("files.key"), "short").unwrap();
+        assert!(data.file_key().is_err());
+    }
 
     #[tokio::test]
     async fn folder_is_taken_by_one_at_a_time() {

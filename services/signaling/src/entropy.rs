@@ -18,6 +18,12 @@ pub(crate) fn seed() -> [u8; 32] {
     rand::rng().random()
 }
 
+/// Random bytes for a secret.
+#[expect(clippy::disallowed_methods, reason = "the shell's randomness")]
+pub(crate) fn secret() -> [u8; 32] {
+    rand::rng().random()
+}
+
 /// A number from 0 to 1, to spread what would otherwise happen everywhere at once.
 #[expect(clippy::disallowed_methods, reason = "the shell's randomness")]
 pub(crate) fn fraction() -> f64 {

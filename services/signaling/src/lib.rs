@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get};
+use gryt_blobs::Folder;
 use gryt_bus::{Bus, Presence, Quotas, Subscription};
 use gryt_issuer::Invites;
 use gryt_model::{ChannelId, ChannelKind, Epoch, InvalidId, WatcherId};
@@ -29,6 +30,7 @@ mod convert;
 pub mod data_dir;
 mod entropy;
 mod fanout;
+pub mod files;
 mod found;
 pub mod foundation;
 pub mod issuers;
@@ -51,6 +53,7 @@ pub use auth::{
     Verifier,
 };
 pub use config::{Limits, OriginPolicy, SignalingConfig, public_url};
+pub use files::Files;
 
 use fanout::Fanout;
 use live::Live;
@@ -78,6 +81,8 @@ pub struct Ports {
     pub verifier: Verifier,
     /// Invites to make an account, where the server has accounts of its own.
     pub invites: Option<Invites>,
+    /// Where files are, if the server keeps any.
+    pub files: Option<Files>,
     /// Where `/metrics` reads from: whoever else counts has registered before.
     pub registry: Registry,
 }
@@ -93,6 +98,8 @@ pub struct Signaling {
     presence: Presence,
     keeper: Keeper,
     nodes: Vec<Node>,
+    files: Option<files::Chores>,
+    doors: Option<Folder>,
 }
 
 /// How long sockets may take to say goodbye.
@@ -110,6 +117,7 @@ impl Signaling {
             sfus,
             verifier,
             invites,
+            files,
             mut registry,
         } = ports;
         let metrics = Metrics::register(&mut registry);
@@ -135,10 +143,13 @@ impl Signaling {
             (&voice, letters),
         );
         let limits = config.limits.clone();
+        let doors = files.as_ref().and_then(|files| files.folder.clone());
+        let files = files.map(|files| files::prepare(files, &store));
+        let (shelf, files) = files.unzip();
         let shared = Shared {
             origins: Origins::new(config.origins.clone()),
             verifier,
-            operations: Operations::new(store, Arc::clone(&bus), invites, quotas.clone()),
+            operations: Operations::new(store, Arc::clone(&bus), invites, quotas.clone(), shelf),
             live,
             voice,
             sockets: Sockets::new(limits.sockets_per_address, limits.sockets_per_user, &quotas),
@@ -157,6 +168,8 @@ impl Signaling {
             presence,
             keeper,
             nodes,
+            files,
+            doors,
         }
     }
 
@@ -167,6 +180,7 @@ impl Signaling {
         let config = Arc::clone(&self.config);
         let open = well_known::router(config, shared.operations.server())
             .merge(rest::router(shared))
+            .merge(self.doors.clone().map(rest::blob_doors).unwrap_or_default())
             .layer(shared.origins.cors());
         Router::new()
             .route("/ws", get(ws::upgrade))
@@ -194,6 +208,7 @@ impl Signaling {
             presence,
             keeper,
             nodes,
+            files,
             ..
         } = self;
         let end = CancellationToken::new();
@@ -217,6 +232,9 @@ impl Signaling {
         for (link, node) in nodes.into_iter().enumerate() {
             let watch = voice::watch(link, node, shared.voice.clone(), end.clone());
             tasks.spawn(named("watch", watch));
+        }
+        if let Some(files) = files {
+            tasks.spawn(named("files", files.run(end.clone())));
         }
         readiness.set_unready("waiting for the event log");
         let serving = async {

@@ -2,9 +2,12 @@
 //! elsewhere; in one folder, or on other back ends. What `gryt` and `gryt-signaling` are both made of.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use gryt_blobs::Folder;
+use gryt_blobs::folder::DoorKey;
 use gryt_issuer::{AllowedOrigins, Issuer, IssuerConfig, Registration};
 use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_store::Server;
@@ -14,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::data_dir::DataDir;
+use crate::files::DOORS;
 pub use crate::foundation::Naming;
 use crate::foundation::{Foundation, FoundationError};
 use crate::issuers::{Issuers, IssuersError, OWN};
 use crate::{
-    Algorithm, KeySource, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier,
+    Algorithm, Files, KeySource, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, Verifier,
 };
 
 /// Where the issuer is on the one port.
@@ -50,6 +54,12 @@ pub enum LocalError {
     /// Its data or events.
     #[error(transparent)]
     Foundation(#[from] FoundationError),
+    /// The files' folder.
+    #[error("open the files")]
+    OpenFiles(#[source] gryt_blobs::Error),
+    /// The secret behind the files' tickets.
+    #[error("keep the secret of the files")]
+    KeepFileKey(#[source] std::io::Error),
     /// The accounts' file.
     #[error("open the accounts")]
     OpenIssuer(#[source] gryt_issuer::DatabaseError),
@@ -69,6 +79,7 @@ pub enum LocalError {
 pub struct Local {
     config: LocalConfig,
     foundation: Foundation,
+    files: Files,
     own: Option<OwnAccounts>,
     verifier: Verifier,
 }
@@ -136,9 +147,11 @@ impl Local {
             None
         };
         let verifier = verifier(own.as_ref(), &config, server)?;
+        let files = open_files(data, server)?;
         Ok(Self {
             config,
             foundation,
+            files,
             own,
             verifier,
         })
@@ -150,6 +163,7 @@ impl Local {
         let Self {
             config,
             foundation,
+            files,
             own,
             verifier,
         } = self;
@@ -167,6 +181,7 @@ impl Local {
             sfus,
             verifier,
             invites: own.as_ref().map(|own| own.issuer.invites()),
+            files: Some(files),
             registry,
         };
         let signaling = Signaling::new(signaling_config(config), ports);
@@ -197,6 +212,18 @@ impl Keys {
         };
         http::serve(listener, site, stop).await;
     }
+}
+
+fn open_files(data: &DataDir, server: &Server) -> Result<Files, LocalError> {
+    let key = data.file_key().map_err(LocalError::KeepFileKey)?;
+    let folder = Folder::open(&data.files(), &server.id, &DoorKey::new(&key), DOORS);
+    let folder = folder.map_err(LocalError::OpenFiles)?;
+    Ok(Files {
+        blobs: Arc::new(folder.clone()),
+        folder: Some(folder),
+        key,
+        limit_bytes: Files::LIMIT_BYTES,
+    })
 }
 
 fn issuer_config(data: &DataDir, config: &LocalConfig, server: &Server) -> IssuerConfig {

@@ -18,15 +18,18 @@ use gryt_store::Store;
 use tokio::sync::RwLock;
 use tracing::Instrument as _;
 
+use crate::files::FileShelf;
 use crate::refusal::Refusal;
 
 mod channels;
+mod files;
 mod invites;
 mod members;
 mod messages;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use files::{FileRequest, UploadDraft};
 pub(crate) use gryt_store::Page as MessagePage;
 pub(crate) use invites::InviteDraft;
 
@@ -36,6 +39,7 @@ pub(crate) struct Operations {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     invites: Option<Invites>,
+    files: Option<Arc<FileShelf>>,
     /// Of this process.
     limits: Arc<Mutex<Limits>>,
     /// Of all processes together.
@@ -51,6 +55,8 @@ pub(crate) struct SendDraft {
     /// As typed.
     pub(crate) text: String,
     pub(crate) nonce: Nonce,
+    /// Tickets of completed uploads.
+    pub(crate) attachments: Vec<String>,
 }
 
 /// A new text for a message.
@@ -86,11 +92,13 @@ impl Operations {
         bus: Arc<dyn Bus>,
         invites: Option<Invites>,
         quotas: Quotas,
+        files: Option<Arc<FileShelf>>,
     ) -> Self {
         Self {
             store,
             bus,
             invites,
+            files,
             limits: Arc::default(),
             quotas,
             order: Arc::default(),

@@ -37,7 +37,13 @@ impl Origins {
         };
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allow))
-            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_methods([
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
             .expose_headers([HeaderName::from_static("x-request-id")])
             .max_age(Duration::from_mins(10))

@@ -7,13 +7,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, patch, post};
 use axum::{Router, middleware};
 
+mod blob_doors;
 mod body;
 mod door;
+mod files;
 mod handlers;
 mod openapi;
 mod reply;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use blob_doors::router as blob_doors;
 
 use crate::shared::Shared;
 
@@ -30,6 +34,19 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
             get(handlers::messages).merge(post(handlers::send_message)),
         )
         .route("/channels/{channel_id}/messages/{message_id}", message)
+        .route("/channels/{channel_id}/uploads", post(files::begin))
+        .route("/uploads/parts", post(files::sign))
+        .route("/uploads/arrived", post(files::arrived))
+        .route("/uploads/complete", post(files::complete))
+        .route("/uploads/abort", post(files::abort))
+        .route(
+            "/channels/{channel_id}/messages/{message_id}/files/{file_id}",
+            get(files::read),
+        )
+        .route(
+            "/channels/{channel_id}/messages/{message_id}/files/{file_id}/link",
+            get(files::link),
+        )
         .route("/members", get(handlers::members))
         .route("/openapi.json", get(openapi::serve))
         .fallback(reply::not_found)

@@ -21,6 +21,7 @@ pub(crate) fn send_draft(request: wire::SendMessage) -> Result<SendDraft, Refusa
         channel: id(&request.channel_id)?,
         nonce: id(&request.nonce)?,
         text: request.text,
+        attachments: request.attachments,
     })
 }
 

@@ -30,19 +30,21 @@ impl Operations {
             channel,
             text,
             nonce,
+            attachments,
         } = draft;
         self.take(actor, Act::Send).await?;
         let place = self.channel(&channel).await?;
+        let attachments = self.attachments(actor, &channel, &attachments)?;
         let draft = Draft {
             channel: &place,
             text: &text,
-            attachments: &[],
+            attachments: &attachments,
         };
         let new = NewMessage {
             channel: channel.clone(),
             author: actor.id.clone(),
             text: gryt_chat::compose(draft, actor)?,
-            attachments: Vec::new(),
+            attachments,
             nonce,
             unix_ms: clock::unix_ms(),
         };
@@ -134,11 +136,13 @@ impl Operations {
         self.channel(channel).await?;
         let author = self.store.author(channel, id).await.map_err(storage)?;
         gryt_chat::erase(&author.ok_or_else(unknown_message)?, actor)?;
+        let message = self.store.message(channel, id).await.map_err(storage)?;
         let channel = channel.clone();
         self.in_order(|this| async move {
             // Whether it was there still makes no difference.
             let deleted = this.store.delete_message(&channel, id).await;
             deleted.map_err(storage)?;
+            this.discard_files(message.map_or_else(Vec::new, |message| message.attachments));
             let event = wire::MessageDeleted {
                 channel_id: channel.to_string(),
                 message_id: id.get(),
@@ -210,6 +214,6 @@ fn deleted_since() -> Refusal {
     )
 }
 
-fn unknown_message() -> Refusal {
+pub(super) fn unknown_message() -> Refusal {
     Refusal::new(Reason::UnknownMessage, "There is no such message.")
 }

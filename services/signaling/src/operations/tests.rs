@@ -85,6 +85,7 @@ impl World {
                 Arc::clone(&bus) as _,
                 None,
                 Quotas::local(),
+                None,
             ),
             events: bus.subscribe(),
             bus,
@@ -102,6 +103,7 @@ impl World {
         SendDraft {
             channel: self.channel.clone(),
             text: "hello".to_owned(),
+            attachments: Vec::new(),
             nonce: "n1".parse().unwrap(),
         }
     }

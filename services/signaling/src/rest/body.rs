@@ -17,8 +17,10 @@ pub(crate) struct Message {
     channel_id: String,
     /// The author.
     member_id: String,
-    /// 1 to 4,000 characters of Markdown.
+    /// At most 4,000 characters of Markdown; none only with files.
     text: String,
+    /// At most 10 files.
+    attachments: Vec<Attachment>,
     /// The sender's own mark.
     nonce: String,
     /// Milliseconds since 1970.
@@ -34,9 +36,36 @@ impl From<&model::Message> for Message {
             channel_id: message.channel.to_string(),
             member_id: message.author.to_string(),
             text: message.text.as_str().to_owned(),
+            attachments: message.attachments.iter().map(Attachment::from).collect(),
             nonce: message.nonce.to_string(),
             created_at_ms: message.created_at_ms,
             edited_at_ms: message.edited_at_ms,
+        }
+    }
+}
+
+/// A file of a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Attachment {
+    file_id: String,
+    name: String,
+    content_type: String,
+    size_bytes: u64,
+    /// Pixels, if it is a picture that can be shown and has a thumbnail.
+    width: Option<u32>,
+    /// As the width.
+    height: Option<u32>,
+}
+
+impl From<&model::Attachment> for Attachment {
+    fn from(attachment: &model::Attachment) -> Self {
+        Self {
+            file_id: attachment.file.to_string(),
+            name: attachment.name.to_string(),
+            content_type: attachment.content_type.to_string(),
+            size_bytes: attachment.size_bytes,
+            width: attachment.picture.map(|(width, _)| width),
+            height: attachment.picture.map(|(_, height)| height),
         }
     }
 }
@@ -63,8 +92,11 @@ impl From<&gryt_store::Page> for MessagePage {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
-    /// 1 to 4,000 characters once trimmed.
+    /// 1 to 4,000 characters once trimmed; may be empty with files.
     pub(crate) text: String,
+    /// Tickets of completed uploads to this channel, at most 10.
+    #[serde(default)]
+    pub(crate) attachments: Vec<String>,
     /// 1 to 64 visible ASCII characters, chosen by the client. The same nonce twice is one
     /// message, so a request without an answer can be repeated.
     pub(crate) nonce: String,
@@ -180,9 +212,12 @@ pub(crate) struct Problem {
     request_id: String,
 }
 
+/// Beyond the highest number of a reason.
+const MOST_CODES: i32 = 1_000;
+
 fn codes() -> ObjectBuilder {
-    // Numbered without gaps from 1 on; the wire file never reuses one.
-    let reasons = (1..).map_while(|number| Reason::try_from(number).ok());
+    // Each area of the wire file has numbers of its own, so there are gaps.
+    let reasons = (1..MOST_CODES).filter_map(|number| Reason::try_from(number).ok());
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(reasons.map(refusal::code)))

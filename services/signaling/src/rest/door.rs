@@ -7,6 +7,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use gryt_blobs::Kind;
 use gryt_chat::Act;
 use gryt_model::{ChannelId, Member, MessageId};
 use gryt_proto::client::v1::Reason;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::reply::Refused;
 use crate::clock;
+use crate::operations::FileRequest;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
@@ -101,6 +103,37 @@ impl FromRequestParts<Arc<Shared>> for AtMessage {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
         let Path((channel, message)) = path::<(String, String)>(parts, shared).await?;
         Ok(Self(channel.parse()?, message.parse()?))
+    }
+}
+
+/// A file of a message: `{channel_id}`, `{message_id}` and `{file_id}` of the path, `?thumbnail=`.
+pub(crate) struct OfMessage(pub(crate) FileRequest);
+
+impl FromRequestParts<Arc<Shared>> for OfMessage {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            #[serde(default)]
+            thumbnail: bool,
+        }
+        let Path((channel, message, file)) =
+            path::<(String, String, String)>(parts, shared).await?;
+        let Query(raw) = Query::<Raw>::from_request_parts(parts, shared)
+            .await
+            .map_err(|rejection: QueryRejection| unreadable(rejection.body_text()))?;
+        Ok(Self(FileRequest {
+            channel: channel.parse()?,
+            message: message.parse()?,
+            file: file.parse()?,
+            kind: if raw.thumbnail {
+                Kind::Thumbnail
+            } else {
+                Kind::File
+            },
+        }))
     }
 }
 

@@ -98,12 +98,17 @@ pub(crate) async fn send_message(
     State(shared): State<Arc<Shared>>,
     Caller(me): Caller,
     InChannel(channel): InChannel,
-    Body(NewMessage { text, nonce }): Body<NewMessage>,
+    Body(NewMessage {
+        text,
+        attachments,
+        nonce,
+    }): Body<NewMessage>,
 ) -> Answer<(StatusCode, Json<Message>)> {
     let draft = SendDraft {
         channel,
         text,
         nonce: nonce.parse()?,
+        attachments,
     };
     let message = shared.operations.send_message(&me, draft).await?;
     Ok((StatusCode::CREATED, Json(Message::from(&message))))

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
 
 use super::body::Problem;
-use super::{handlers, reply::Answer};
+use super::{files, handlers, reply::Answer};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -23,6 +23,13 @@ use super::{handlers, reply::Answer};
         handlers::edit_message,
         handlers::delete_message,
         handlers::members,
+        files::begin,
+        files::sign,
+        files::arrived,
+        files::complete,
+        files::abort,
+        files::read,
+        files::link,
         serve,
     ),
     components(schemas(Problem)),

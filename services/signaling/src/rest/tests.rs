@@ -6,6 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use gryt_blobs::Folder;
+use gryt_blobs::folder::DoorKey;
 use gryt_bus::{Bus, LocalBus, LogEpoch, Presence, Quotas, Subscription};
 use gryt_model::{ChannelId, ChannelKind, ServerId};
 use gryt_proto::client::v1 as wire;
@@ -18,8 +20,11 @@ use tonic::transport::Endpoint;
 use tower::ServiceExt as _;
 
 use crate::auth::tests::{AUDIENCE, ISSUER, Published, Signer};
+use crate::files::DOORS;
 use crate::issuers::Issuers;
-use crate::{Limits, OriginPolicy, Ports, Signaling, SignalingConfig, clock};
+use crate::{Files, Limits, OriginPolicy, Ports, Signaling, SignalingConfig, clock};
+
+mod files;
 
 const PAGE: &str = "http://localhost:8080";
 
@@ -67,6 +72,20 @@ fn first_open() -> FirstOpen {
     }
 }
 
+/// Files of at most 20 MB, in a folder.
+fn open_files(folder: &TempDir) -> Files {
+    let server = ServerId::from_random([7; 16]);
+    let key = [9; 32];
+    let path = folder.path().join("files");
+    let files = Folder::open(&path, &server, &DoorKey::new(&key), DOORS).unwrap();
+    Files {
+        blobs: Arc::new(files.clone()),
+        folder: Some(files),
+        key,
+        limit_bytes: 20_000_000,
+    }
+}
+
 impl Api {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
@@ -87,6 +106,7 @@ impl Api {
             )],
             verifier: Published::start(&[signer.jwk()]).await.verifier(),
             invites: None,
+            files: Some(open_files(&folder)),
             registry: Registry::default(),
         };
         let config = SignalingConfig {
@@ -487,8 +507,15 @@ async fn description_is_served_without_a_token_and_names_every_path() {
         "/api/v1/channels",
         "/api/v1/channels/{channel_id}/messages",
         "/api/v1/channels/{channel_id}/messages/{message_id}",
+        "/api/v1/channels/{channel_id}/messages/{message_id}/files/{file_id}",
+        "/api/v1/channels/{channel_id}/messages/{message_id}/files/{file_id}/link",
+        "/api/v1/channels/{channel_id}/uploads",
         "/api/v1/members",
         "/api/v1/openapi.json",
+        "/api/v1/uploads/abort",
+        "/api/v1/uploads/arrived",
+        "/api/v1/uploads/complete",
+        "/api/v1/uploads/parts",
     ];
     assert_eq!(paths, expected);
     let codes = &reply.body["components"]["schemas"]["Problem"]["properties"]["code"]["enum"];

@@ -75,6 +75,7 @@ async fn signaling(folder: &Path, bus: Arc<Troubled>) -> Signaling {
         sfus: vec![("the SFU".to_owned(), Sfu::start().1)],
         verifier: Issuer::start().await.verifier(server_id().as_str()),
         invites: None,
+        files: None,
         registry: Registry::default(),
     };
     Signaling::new(config(Limits::default()), ports)

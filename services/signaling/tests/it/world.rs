@@ -189,6 +189,7 @@ impl Parts {
             sfus: sfus.clone(),
             verifier: issuer.verifier(server_id().as_str()),
             invites: Some(invites(folder.path())),
+            files: None,
             registry: Registry::default(),
         };
         let signaling = Signaling::new(config(limits.clone()), ports);
