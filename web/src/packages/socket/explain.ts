@@ -20,6 +20,11 @@ const sentences: Partial<Record<Reason, string>> = {
   [Reason.TOO_MANY_INVITES]: "There are too many open invites. Revoke one first.",
   [Reason.NO_INVITES]: "The accounts of this server are made elsewhere.",
   [Reason.ISSUER_UNAVAILABLE]: "The sign-in service does not answer. Try again shortly.",
+  [Reason.NO_FILES]: "This server keeps no files.",
+  [Reason.FILE_SIZE]: "The file is empty or too large for this server.",
+  [Reason.WRONG_FILE_TYPE]: "The file is not what its name says.",
+  [Reason.TOO_MANY_FILES]: "A message has at most 10 files.",
+  [Reason.UNKNOWN_FILE]: "The file is no longer there. Attach it again.",
   [Reason.INTERNAL]: "The server failed. Try again.",
 };
 

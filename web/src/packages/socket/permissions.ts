@@ -4,6 +4,7 @@ import { type Member, Role } from "#proto/model";
 
 export type Permission =
   | "send"
+  | "attach"
   | "speak"
   | "manageMessages"
   | "muteMembers"
@@ -13,6 +14,7 @@ export type Permission =
 // Lower numbers rank higher on the wire.
 const lowestRole: Record<Permission, Role> = {
   send: Role.MEMBER,
+  attach: Role.MEMBER,
   speak: Role.MEMBER,
   manageMessages: Role.MODERATOR,
   muteMembers: Role.MODERATOR,

@@ -8,6 +8,7 @@ import { useHistory } from "../hooks/useHistory.ts";
 import { useOutbox } from "../hooks/useOutbox.ts";
 import { useReadMark } from "../hooks/useReadMark.ts";
 import { dayOf } from "../rows/clock.ts";
+import { isEmptied } from "../rows/emptied.ts";
 import { type Row, rowsOf } from "../rows/rows.ts";
 import { Composer } from "./Composer.tsx";
 import { DayRow, MessageList, UnreadRow } from "./MessageList.tsx";
@@ -38,7 +39,7 @@ export function ChatView(props: { link: ServerLink; channel: Channel }) {
   );
   const [anchor, setAnchor] = useState<bigint | undefined>();
   if (loaded && anchor === undefined && messages[0]) {
-    setAnchor(messages.find((message) => message.text !== "")?.messageId);
+    setAnchor(messages.find((message) => !isEmptied(message))?.messageId);
   }
 
   const actions = useActions(link, channel.channelId, { setEditing, setRemoving });
@@ -62,6 +63,7 @@ export function ChatView(props: { link: ServerLink; channel: Channel }) {
         const isMine = row.message.memberId === myMemberId;
         return (
           <MessageRow
+            link={link}
             message={row.message}
             author={members.get(row.message.memberId)}
             continues={row.continues}
@@ -78,7 +80,7 @@ export function ChatView(props: { link: ServerLink; channel: Channel }) {
   };
 
   const editLast = () =>
-    setEditing(messages.findLast((m) => m.memberId === myMemberId && m.text !== "")?.messageId);
+    setEditing(messages.findLast((m) => m.memberId === myMemberId && !isEmptied(m))?.messageId);
 
   return (
     <section className="chat" aria-label={`Channel ${channel.name}`}>
@@ -108,7 +110,10 @@ export function ChatView(props: { link: ServerLink; channel: Channel }) {
         draftKey={`${link.address} ${channel.channelId}`}
         channelName={channel.name}
         maySend={permits(me, "send")}
-        onSend={(text) => outbox.compose(channel.channelId, text)}
+        mayAttach={permits(me, "attach")}
+        link={link}
+        channelId={channel.channelId}
+        onSend={(text, files) => outbox.compose(channel.channelId, text, files)}
         onEditLast={editLast}
       />
       <Confirm

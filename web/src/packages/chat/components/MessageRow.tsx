@@ -3,9 +3,11 @@
 import { Copy, Pencil, Trash2 } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
 import type { Member, Message } from "#proto/model";
+import type { ServerLink } from "#socket";
 import { Avatar, IconButton } from "#ui";
 import { fullTimeText, timeText } from "../rows/clock.ts";
 import { EditMessage } from "./EditMessage.tsx";
+import { MessageFiles } from "./MessageFiles.tsx";
 import { MessageText } from "./MessageText.tsx";
 
 export interface MessageActions {
@@ -17,6 +19,7 @@ export interface MessageActions {
 }
 
 export const MessageRow = memo(function MessageRow(props: {
+  link: ServerLink;
   message: Message;
   author: Member | undefined;
   continues: boolean;
@@ -64,8 +67,9 @@ export const MessageRow = memo(function MessageRow(props: {
         {props.isEditing ? (
           <EditMessage message={message} onSave={actions.save} onEnd={actions.endEdit} />
         ) : (
-          <MessageText text={message.text} />
+          message.text !== "" && <MessageText text={message.text} />
         )}
+        <MessageFiles link={props.link} message={message} tabIndex={buttonTab} />
         {message.editedAtMs > 0n && !props.isEditing && (
           <span className="message-edited" title={fullTimeText(Number(message.editedAtMs))}>
             edited

@@ -31,7 +31,12 @@ export function PendingRow(props: {
             <span className="message-author">{name}</span>
           </header>
         )}
-        <MessageText text={pending.text} />
+        {pending.text !== "" && <MessageText text={pending.text} />}
+        {pending.files.map(({ ticket, name }) => (
+          <span key={ticket} className="file-detail">
+            {name}
+          </span>
+        ))}
         {pending.state === "failed" ? (
           <div className="pending-failed" role="alert">
             <CircleAlert size={16} aria-hidden="true" />

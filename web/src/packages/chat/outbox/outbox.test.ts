@@ -5,7 +5,7 @@ import { RefusalSchema } from "#proto/socket";
 import { Outbox, type OutboxEffect, type SendOutcome } from "./outbox.ts";
 
 function nonces(effects: OutboxEffect[]): string[] {
-  return effects.flatMap((effect) => (effect.kind === "send" ? [effect.nonce] : []));
+  return effects.flatMap((effect) => (effect.kind === "send" ? [effect.message.nonce] : []));
 }
 
 function connected(): Outbox {
@@ -15,7 +15,9 @@ function connected(): Outbox {
 }
 
 function compose(outbox: Outbox, nonce: string, channelId = "c"): string[] {
-  return nonces(outbox.handle({ kind: "compose", nonce, channelId, text: `text ${nonce}` }, 0));
+  return nonces(
+    outbox.handle({ kind: "compose", nonce, channelId, text: `text ${nonce}`, files: [] }, 0),
+  );
 }
 
 function refused(reason: Reason, retryAfterMs = 0): SendOutcome {
@@ -52,8 +54,8 @@ describe("sending", () => {
     expect(outbox.handle({ kind: "outcome", nonce: "a", outcome: { kind: "lost" } }, 1)).toEqual(
       [],
     );
-    expect(outbox.handle({ kind: "connected" }, 2)).toEqual([
-      { kind: "send", nonce: "a", channelId: "c", text: "text a" },
+    expect(outbox.handle({ kind: "connected" }, 2)).toMatchObject([
+      { kind: "send", message: { nonce: "a", channelId: "c", text: "text a" } },
     ]);
   });
 

@@ -5,11 +5,18 @@
 import { Reason } from "#proto/reason";
 import type { Refusal } from "#proto/socket";
 
+/** A file that was uploaded for a message. */
+export interface PendingFile {
+  readonly ticket: string;
+  readonly name: string;
+}
+
 /** A message on its way. */
 export interface PendingMessage {
   readonly nonce: string;
   readonly channelId: string;
   readonly text: string;
+  readonly files: readonly PendingFile[];
   readonly createdAtMs: number;
   /** `waiting`: for its turn or for the connection. */
   readonly state: "waiting" | "sending" | "failed";
@@ -24,7 +31,13 @@ export type SendOutcome =
   | { kind: "refused"; refusal: Refusal; explanation: string };
 
 export type OutboxInput =
-  | { kind: "compose"; nonce: string; channelId: string; text: string }
+  | {
+      kind: "compose";
+      nonce: string;
+      channelId: string;
+      text: string;
+      files: readonly PendingFile[];
+    }
   | { kind: "connected" }
   | { kind: "disconnected" }
   | { kind: "outcome"; nonce: string; outcome: SendOutcome }
@@ -35,7 +48,7 @@ export type OutboxInput =
   | { kind: "wake" };
 
 export type OutboxEffect =
-  | { kind: "send"; nonce: string; channelId: string; text: string }
+  | { kind: "send"; message: PendingMessage }
   /** Feed `wake` then. */
   | { kind: "wakeAt"; atMs: number };
 
@@ -54,7 +67,7 @@ export class Outbox {
   handle(input: OutboxInput, nowMs: number): OutboxEffect[] {
     switch (input.kind) {
       case "compose":
-        this.#add(input.nonce, input.channelId, input.text, nowMs);
+        this.#add(input, nowMs);
         break;
       case "connected":
         this.#connected = true;
@@ -81,8 +94,9 @@ export class Outbox {
     return this.#sendNext(nowMs);
   }
 
-  #add(nonce: string, channelId: string, text: string, createdAtMs: number): void {
-    const message = { nonce, channelId, text, createdAtMs, problem: undefined };
+  #add(composed: OutboxInput & { kind: "compose" }, createdAtMs: number): void {
+    const { nonce, channelId, text, files } = composed;
+    const message = { nonce, channelId, text, files, createdAtMs, problem: undefined };
     this.#pending = [...this.#pending, { ...message, state: "waiting" }];
   }
 
@@ -116,14 +130,15 @@ export class Outbox {
     if (!this.#connected || nowMs < this.#holdUntilMs) return [];
     const busy = new Set<string>();
     const effects: OutboxEffect[] = [];
-    for (const { nonce, channelId, text, state } of this.#pending) {
+    for (const message of this.#pending) {
+      const { channelId, state } = message;
       // A failed one waits for the person and lets the others pass.
       if (state === "failed" || busy.has(channelId)) continue;
       busy.add(channelId);
-      if (state === "waiting") effects.push({ kind: "send", nonce, channelId, text });
+      if (state === "waiting") effects.push({ kind: "send", message });
     }
     for (const effect of effects) {
-      if (effect.kind === "send") this.#change(effect.nonce, { state: "sending" });
+      if (effect.kind === "send") this.#change(effect.message.nonce, { state: "sending" });
     }
     return effects;
   }

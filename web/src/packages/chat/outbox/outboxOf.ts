@@ -5,6 +5,7 @@ import {
   Outbox,
   type OutboxEffect,
   type OutboxInput,
+  type PendingFile,
   type PendingMessage,
   type SendOutcome,
 } from "./outbox.ts";
@@ -31,8 +32,8 @@ export class ServerOutbox {
     });
   }
 
-  compose = (channelId: string, text: string): void =>
-    this.#feed({ kind: "compose", nonce: crypto.randomUUID(), channelId, text });
+  compose = (channelId: string, text: string, files: readonly PendingFile[] = []): void =>
+    this.#feed({ kind: "compose", nonce: crypto.randomUUID(), channelId, text, files });
 
   retry = (nonce: string): void => this.#feed({ kind: "retry", nonce });
 
@@ -55,7 +56,7 @@ export class ServerOutbox {
   #perform(effect: OutboxEffect): void {
     switch (effect.kind) {
       case "send":
-        void this.#send(effect.nonce, effect.channelId, effect.text);
+        void this.#send(effect.message);
         break;
       case "wakeAt":
         setTimeout(() => this.#feed({ kind: "wake" }), Math.max(0, effect.atMs - Date.now()));
@@ -63,8 +64,9 @@ export class ServerOutbox {
     }
   }
 
-  async #send(nonce: string, channelId: string, text: string): Promise<void> {
-    const value = { channelId, text, nonce };
+  async #send({ nonce, channelId, text, files }: PendingMessage): Promise<void> {
+    const attachments = files.map(({ ticket }) => ticket);
+    const value = { channelId, text, nonce, attachments };
     const outcome = await this.#link.request({ case: "sendMessage", value });
     if (outcome.case === "sentMessage" && outcome.value.message) {
       this.#link.addMessage(outcome.value.message);

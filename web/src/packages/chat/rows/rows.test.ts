@@ -63,6 +63,7 @@ describe("the message list", () => {
       nonce,
       channelId: "c",
       text: "hi",
+      files: [],
       createdAtMs: 10,
       state: "sending",
       problem: undefined,

@@ -2,6 +2,7 @@
 
 import type { Message } from "#proto/model";
 import type { PendingMessage } from "../outbox/outbox.ts";
+import { isEmptied } from "./emptied.ts";
 
 export type Row =
   | { kind: "day"; key: string; atMs: number }
@@ -46,7 +47,7 @@ export function rowsOf(input: {
   };
 
   for (const message of input.messages) {
-    if (message.text === "") continue;
+    if (isEmptied(message)) continue;
     if (!marked && readUpTo !== undefined && message.messageId > readUpTo) {
       // One's own message was read by writing it.
       if (message.memberId !== myMemberId) {

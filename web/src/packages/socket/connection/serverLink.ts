@@ -94,6 +94,17 @@ export class ServerLink implements ServerConnection {
     if (result?.kind === "missing") this.#feed({ kind: "credentialsMissing" });
   };
 
+  /** A token for the server's other doors; undefined as long as there is none. */
+  token = async (): Promise<string | undefined> => {
+    try {
+      const result = await (await this.#findSignIn())?.token(false);
+      return result?.kind === "token" ? result.token : undefined;
+    } catch (error) {
+      log.warn("no token for a request", { server: this.address, error });
+      return undefined;
+    }
+  };
+
   phase = (): ConnectionPhase => this.#machine.phase();
 
   state = (): ServerState => this.#state;

@@ -4,7 +4,7 @@ import type { Message } from "#proto/model";
 
 /** What this client holds of a channel. */
 export interface ChannelMessages {
-  /** Ascending ids without a gap. A deleted message stays with an empty text, so that no late copy revives it. */
+  /** Ascending ids without a gap. A deleted message stays, empty, so that no late copy revives it. */
   readonly messages: readonly Message[];
   /** Whether a first page was fetched. Before that `messages` holds only what arrived live. */
   readonly loaded: boolean;
@@ -17,9 +17,14 @@ export const noMessages: ChannelMessages = { messages: [], loaded: false, hasOld
 /** An unopened channel keeps at most this many live messages; the first page covers the others. */
 const unopenedLimit = 100;
 
+/** Whether nothing is left of a message: it was deleted. */
+function isEmptied(message: Message): boolean {
+  return message.text === "" && message.attachments.length === 0;
+}
+
 function newer(known: Message, found: Message): Message {
-  if (known.text === "") return known;
-  if (found.text === "") return found;
+  if (isEmptied(known)) return known;
+  if (isEmptied(found)) return found;
   return found.editedAtMs > known.editedAtMs ? found : known;
 }
 
@@ -54,7 +59,7 @@ export function mergePage(
 /** Empties a message. One that is not known stays unknown: its page will tell. */
 export function remove(known: ChannelMessages, messageId: bigint): ChannelMessages {
   const messages = known.messages.map((message) =>
-    message.messageId === messageId ? { ...message, text: "" } : message,
+    message.messageId === messageId ? { ...message, text: "", attachments: [] } : message,
   );
   return { ...known, messages };
 }
