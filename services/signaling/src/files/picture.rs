@@ -18,6 +18,9 @@ const SIDE_MAX: u32 = 16_384;
 const PIXELS_MAX: u64 = 40_000_000;
 /// What a decoder may allocate, with what it needs besides the pixels.
 const ALLOC_MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// The same for the head alone, which is read while a request waits: a color profile is packed, and
+/// one of a few kilobytes may become gigabytes.
+const HEAD_ALLOC_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// What a thumbnail fits into, for screens with two pixels a point.
 const THUMBNAIL: (u32, u32) = (800, 600);
 const JPEG_QUALITY: u8 = 80;
@@ -42,7 +45,7 @@ pub(super) enum Error {
 /// The picture's width and height as it is to be seen, told from its beginning; `None` if it is none
 /// that we show.
 pub(crate) fn size(content_type: &ContentType, beginning: &[u8]) -> Option<(u32, u32)> {
-    let mut decoder = decoder(content_type, beginning).ok()?;
+    let mut decoder = decoder(content_type, beginning, HEAD_ALLOC_MAX_BYTES).ok()?;
     let (width, height) = decoder.dimensions();
     Some(match decoder.orientation().ok()? {
         Orientation::Rotate90
@@ -68,7 +71,7 @@ pub(crate) fn thumbnail_type(content_type: &ContentType) -> &'static str {
 
 /// Makes the small picture. Takes up to a second and [`ALLOC_MAX_BYTES`] of memory.
 pub(super) fn thumbnail(content_type: &ContentType, file: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut decoder = decoder(content_type, file)?;
+    let mut decoder = decoder(content_type, file, ALLOC_MAX_BYTES)?;
     let orientation = decoder.orientation().map_err(Error::Decode)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(Error::Decode)?;
     let (width, height) = THUMBNAIL;
@@ -93,6 +96,7 @@ pub(super) fn thumbnail(content_type: &ContentType, file: &[u8]) -> Result<Vec<u
 fn decoder<'a>(
     content_type: &ContentType,
     file: &'a [u8],
+    alloc_max_bytes: u64,
 ) -> Result<impl ImageDecoder + use<'a>, Error> {
     let format = match content_type.as_str() {
         "image/png" => ImageFormat::Png,
@@ -104,7 +108,7 @@ fn decoder<'a>(
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
-    limits.max_alloc = Some(ALLOC_MAX_BYTES);
+    limits.max_alloc = Some(alloc_max_bytes);
     // Named: what a file says by its beginning was compared before.
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     reader.limits(limits);

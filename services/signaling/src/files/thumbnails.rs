@@ -66,3 +66,6 @@ async fn make(
     blobs.write(&place, kind, small).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

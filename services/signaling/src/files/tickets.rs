@@ -196,3 +196,6 @@ fn ends_in(time: Duration) -> u64 {
     let now = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
     (now + time).as_secs()
 }
+
+#[cfg(test)]
+mod tests;

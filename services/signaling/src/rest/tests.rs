@@ -33,7 +33,7 @@ struct Api {
     router: Router,
     signer: Signer,
     events: Subscription,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 struct Reply {
@@ -124,7 +124,7 @@ impl Api {
             router: Signaling::new(config, ports).router(),
             signer,
             events,
-            _folder: folder,
+            folder,
         };
         api.get("ann", "/members").await;
         api

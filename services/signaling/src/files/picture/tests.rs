@@ -1,6 +1,7 @@
 //! Pictures as they come, and bombs.
 
-use image::{Rgba, RgbaImage};
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder as _, Rgba, RgbaImage};
 
 use super::*;
 
@@ -82,6 +83,41 @@ fn bombs_are_not_decoded() {
     let fine = png_that_claims(6_000, 6_000);
     assert_eq!(size(&kind("image/png"), &fine), Some((6_000, 6_000)));
     assert!(thumbnail(&kind("image/png"), &fine).is_err());
+}
+
+#[test]
+fn packed_profile_is_not_unpacked_to_any_size() {
+    const BOMB_BYTES: usize = 64 * 1024 * 1024;
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = PngEncoder::new(&mut file);
+    encoder.set_icc_profile(vec![0; BOMB_BYTES]).unwrap();
+    encoder
+        .write_image(&[0; 4], 1, 1, ExtendedColorType::Rgba8)
+        .unwrap();
+    let bomb = file.into_inner();
+    assert!((bomb.len() as u64) < BEGINNING_BYTES, "{}", bomb.len());
+
+    let mut head = decoder(&kind("image/png"), &bomb, HEAD_ALLOC_MAX_BYTES).unwrap();
+
+    assert_eq!(
+        head.icc_profile().unwrap().map(|profile| profile.len()),
+        None
+    );
+    assert_eq!(size(&kind("image/png"), &bomb), Some((1, 1)));
+}
+
+#[test]
+fn size_is_told_by_the_beginning() {
+    for (name, format) in [
+        ("image/png", ImageFormat::Png),
+        ("image/jpeg", ImageFormat::Jpeg),
+        ("image/gif", ImageFormat::Gif),
+        ("image/webp", ImageFormat::WebP),
+    ] {
+        let file = written(300, 200, format);
+        let beginning = &file[..file.len() * 3 / 4];
+        assert_eq!(size(&kind(name), beginning), Some((300, 200)), "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Files from outside: what goes well, and everything that people send instead.
 
 use axum::http::HeaderMap;
-use gryt_blobs::{Plan, Sha256};
+use gryt_blobs::{
+    BlobKey, Blobs as _, Disposition, Kind, PartNumber, Plan, Read, Sha256, Uploads as _, Validity,
+};
 use gryt_model::{FileId, MemberId};
 
 use super::*;
@@ -370,6 +372,47 @@ async fn others_tickets_and_files_are_unknown() {
     check_refused(&sent, StatusCode::BAD_REQUEST, "TOO_MANY_FILES");
     let sent = api.send_with("ann", "own", &[ticket]).await;
     assert_eq!(sent.status, StatusCode::CREATED, "{}", sent.body);
+}
+
+#[tokio::test]
+async fn expired_signatures_open_no_door() {
+    let api = Api::start().await;
+    let (message, _) = api.message_with("text/plain", b"hello").await;
+    let file = message["attachments"][0]["file_id"].as_str().unwrap();
+    let file = BlobKey {
+        kind: Kind::File,
+        id: file.parse().unwrap(),
+    };
+    let plan = Plan::new(5).unwrap();
+    let folder = open_files(&api.folder).folder.unwrap();
+    let other = BlobKey {
+        kind: Kind::File,
+        id: FileId::from_random([1; 16]),
+    };
+    let upload = folder.begin(&other, "", plan).await.unwrap();
+    let part = PartNumber::new(1).unwrap();
+    let digest = Sha256::of(b"hello");
+    let as_text = Read {
+        content_type: "text/plain".into(),
+        disposition: Disposition::Inline,
+    };
+    let minute = Duration::from_secs(60);
+    for (from, read, written) in [
+        (clock::wall() - 2 * minute, 403, 403),
+        (clock::wall(), 200, 200),
+    ] {
+        let validity = Validity {
+            from,
+            lasts: minute,
+        };
+        let link = folder.sign_read(&file, &as_text, validity).await.unwrap();
+        let signed = folder.sign_part(&upload, part, &digest, validity).await;
+        assert_eq!(api.follow(&link.url).await.status, read);
+        assert_eq!(
+            api.put(&signed.unwrap().url, b"hello".to_vec()).await,
+            written
+        );
+    }
 }
 
 #[tokio::test]
