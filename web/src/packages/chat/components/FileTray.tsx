@@ -11,11 +11,7 @@ export function FileTray(props: { tray: Tray; files: readonly TrayFile[] }) {
     <ul className="file-tray" aria-label="Files to send">
       {props.files.map((file) => (
         <li key={file.id} className="file-chip" data-state={file.state}>
-          {file.state === "failed" ? (
-            <CircleAlert size={16} aria-hidden="true" />
-          ) : (
-            <Paperclip size={16} aria-hidden="true" />
-          )}
+          <FileSign file={file} />
           <span className="file-name">{file.name}</span>
           <FileState file={file} />
           <IconButton
@@ -29,6 +25,12 @@ export function FileTray(props: { tray: Tray; files: readonly TrayFile[] }) {
       ))}
     </ul>
   );
+}
+
+function FileSign({ file }: { file: TrayFile }) {
+  if (file.state === "failed") return <CircleAlert size={16} aria-hidden="true" />;
+  if (file.preview === undefined) return <Paperclip size={16} aria-hidden="true" />;
+  return <img className="file-preview" src={file.preview} alt="" />;
 }
 
 function FileState({ file }: { file: TrayFile }) {

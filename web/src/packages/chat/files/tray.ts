@@ -14,12 +14,17 @@ export interface TrayFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly sentBytes: number;
+  /** An address of this page, if it is a picture. */
+  readonly preview: string | undefined;
   readonly state: "sending" | "there" | "failed";
   /** Why it failed, for a person. */
   readonly problem: string | undefined;
   readonly ticket: string | undefined;
   readonly stored: StoredFile | undefined;
 }
+
+/** What browsers show as a picture and what cannot carry script. */
+const pictures = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
 /** The files of one channel's composer. */
 export class Tray {
@@ -51,14 +56,12 @@ export class Tray {
   remove = (id: string): void => {
     this.#controllers.get(id)?.abort();
     this.#controllers.delete(id);
-    this.#set(this.#files.filter((file) => file.id !== id));
+    this.#leave((file) => file.id === id);
   };
 
   /** Takes out what is there, to be sent. */
   take = (): readonly TrayFile[] => {
-    const there = this.#files.filter(({ state }) => state === "there");
-    this.#set(this.#files.filter(({ state }) => state !== "there"));
-    return there;
+    return this.#leave(({ state }) => state === "there");
   };
 
   async #upload(file: File): Promise<void> {
@@ -67,16 +70,25 @@ export class Tray {
     this.#controllers.set(id, controller);
     const blank = { sentBytes: 0, problem: undefined, ticket: undefined, stored: undefined };
     const { name, size: sizeBytes } = file;
-    this.#set([...this.#files, { id, name, sizeBytes, state: "sending", ...blank }]);
+    const preview = pictures.has(file.type) ? URL.createObjectURL(file) : undefined;
+    this.#set([...this.#files, { id, name, sizeBytes, preview, state: "sending", ...blank }]);
     const doors = doorsOf(this.#link, this.#channelId, controller.signal);
     const tellSent = (sentBytes: number) => this.#change(id, { sentBytes });
     const end = await transfer(doors, file, tellSent, controller.signal);
     this.#controllers.delete(id);
     if (end.kind === "done") {
-      this.#change(id, { state: "there", ticket: end.ticket, stored: end.file });
+      const { ticket, file: stored } = end;
+      this.#change(id, { state: "there", name: stored.name, ticket, stored });
     } else if (end.kind === "failed") {
       this.#change(id, { state: "failed", problem: end.message });
     }
+  }
+
+  #leave(leaves: (file: TrayFile) => boolean): readonly TrayFile[] {
+    const left = this.#files.filter(leaves);
+    this.#set(this.#files.filter((file) => !leaves(file)));
+    for (const { preview } of left) if (preview !== undefined) URL.revokeObjectURL(preview);
+    return left;
   }
 
   #change(id: string, change: Partial<TrayFile>): void {
