@@ -11,6 +11,7 @@ use gryt_runtime::Parts;
 use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_sfu::Sfu;
 use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::files::FilesConfig;
 use gryt_signaling::issuers::{Beside, Issuers, IssuersElsewhere};
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
 use gryt_signaling::{Limits, OriginPolicy};
@@ -132,6 +133,7 @@ fn local_config(config: &Config, reach: &Reach) -> anyhow::Result<LocalConfig> {
             loopback_allowed: reach.loopback,
         },
         issuers: Issuers::elsewhere(elsewhere.unwrap_or_default(), Beside::Own),
+        files: Some(FilesConfig::default()),
         registration: Registration::Open,
         limits: Limits::default(),
     })

@@ -16,11 +16,15 @@ use crate::issuers::{Beside, Issuers, IssuersElsewhere, IssuersError};
 mod administration;
 #[cfg(feature = "back-ends")]
 mod back_ends;
+#[cfg(feature = "back-ends")]
+mod files;
 
 #[cfg(feature = "back-ends")]
 pub use administration::{Administration, ProvisionCommand, PurgeCommand};
 #[cfg(feature = "back-ends")]
 pub use back_ends::{BackEndError, Cql, Redis};
+#[cfg(feature = "back-ends")]
+pub use files::{AddressingArg, FilesArgs, FilesArgsError, S3Args};
 
 /// Serves one Gryt server to its browsers: page, socket, REST and accounts.
 #[derive(Debug, Parser)]
@@ -37,6 +41,10 @@ pub struct Cli {
     #[cfg(feature = "back-ends")]
     #[command(flatten)]
     pub cql: Cql,
+    /// Files of messages.
+    #[cfg(feature = "back-ends")]
+    #[command(flatten)]
+    pub files: FilesArgs,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -161,6 +169,38 @@ pub enum Command {
     /// Removes all that the server has in the database and in Redis. Its processes must have ended.
     #[cfg(feature = "back-ends")]
     Purge(Box<PurgeCommand>),
+    /// Makes the bucket of the files if it is missing, and lets pages read and write what is signed
+    /// for them. Needs the rights of an administrator of the storage. Twice is harmless.
+    #[cfg(feature = "back-ends")]
+    ProvisionFiles(Box<ProvisionFiles>),
+    /// Removes all files of a server from the bucket. Its processes must have ended. Twice is
+    /// harmless.
+    #[cfg(feature = "back-ends")]
+    PurgeFiles(Box<PurgeFiles>),
+}
+
+/// What a bucket needs before servers use it.
+#[cfg(feature = "back-ends")]
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("storage").required(true).args(["s3_endpoint"]))]
+pub struct ProvisionFiles {
+    /// Where the bucket is, and who administers it.
+    #[command(flatten)]
+    pub s3: S3Args,
+}
+
+/// Whose files are to go, and from where.
+#[cfg(feature = "back-ends")]
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("storage").required(true).args(["s3_endpoint"]))]
+pub struct PurgeFiles {
+    /// Id of the server.
+    #[arg(long, env = "GRYT_SIGNALING_SERVER_ID")]
+    pub server_id: ServerId,
+
+    /// Where the bucket is.
+    #[command(flatten)]
+    pub s3: S3Args,
 }
 
 /// What can be done to an account.
@@ -281,6 +321,42 @@ mod tests {
         assert!(command(&["provision", server, nodes]).is_err(), "no copies");
         let half = ["migrate", server, nodes, "--cql-admin-role=root"];
         assert!(command(&half).is_err(), "no password");
+    }
+
+    #[cfg(feature = "back-ends")]
+    #[test]
+    fn bucket_is_named_with_all_that_it_needs() {
+        let bucket = [
+            "--s3-endpoint=http://s3:8333",
+            "--s3-bucket=gryt",
+            "--s3-access-key-file=/access",
+            "--s3-secret-key-file=/secret",
+        ];
+        assert!(parse(&bucket).unwrap().files.s3.s3_bucket.is_some());
+        for left_out in bucket {
+            let line: Vec<_> = bucket.into_iter().filter(|a| *a != left_out).collect();
+            assert!(parse(&line).is_err(), "{left_out}");
+        }
+        for bad in [
+            "--s3-prefix=../",
+            "--files-limit-mib=0",
+            "--files-limit-mib=8193",
+        ] {
+            assert!(parse(&[bad]).is_err(), "{bad}");
+        }
+        let limit = parse(&["--files-limit-mib=1"]).unwrap().files.place();
+        assert_eq!(limit.unwrap().limit_bytes, 1024 * 1024);
+        let program = ["gryt-signaling", "provision-files"];
+        let provision = Cli::try_parse_from(program.iter().chain(&bucket));
+        let command = provision.unwrap().command;
+        assert!(matches!(command, Some(Command::ProvisionFiles(_))));
+        assert!(Cli::try_parse_from(program).is_err(), "no storage");
+        let purge = ["gryt-signaling", "purge-files"];
+        let anybody = Cli::try_parse_from(purge.iter().chain(&bucket));
+        assert!(anybody.is_err(), "no server");
+        let line = purge.iter().chain(&bucket).chain(&NEEDED[..1]);
+        let command = Cli::try_parse_from(line).unwrap().command;
+        assert!(matches!(command, Some(Command::PurgeFiles(_))));
     }
 
     #[test]

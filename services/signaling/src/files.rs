@@ -10,9 +10,12 @@ use gryt_store::Store;
 use tokio_util::sync::CancellationToken;
 
 mod picture;
+mod storage;
 mod sweep;
 mod thumbnails;
 mod tickets;
+
+pub use storage::{FileKey, FileStorage, FilesConfig, InvalidFileKey, OpenFilesError};
 
 pub(crate) use picture::{BEGINNING_BYTES, size as picture_size, thumbnail_type};
 pub(crate) use thumbnails::Thumbnails;

@@ -2,12 +2,9 @@
 //! elsewhere; in one folder, or on other back ends. What `gryt` and `gryt-signaling` are both made of.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use gryt_blobs::Folder;
-use gryt_blobs::folder::DoorKey;
 use gryt_issuer::{AllowedOrigins, Issuer, IssuerConfig, Registration};
 use gryt_runtime::http::{self, Site, TrustedProxies};
 use gryt_store::Server;
@@ -17,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::data_dir::DataDir;
-use crate::files::DOORS;
+use crate::files::{FilesConfig, OpenFilesError};
 pub use crate::foundation::Naming;
 use crate::foundation::{Foundation, FoundationError};
 use crate::issuers::{Issuers, IssuersError, OWN};
@@ -44,6 +41,8 @@ pub struct LocalConfig {
     pub issuers: Issuers,
     /// Who may make an account of the server's own.
     pub registration: Registration,
+    /// Where files of messages are; `None` if it takes none.
+    pub files: Option<FilesConfig>,
     /// What one client may use up.
     pub limits: Limits,
 }
@@ -54,12 +53,9 @@ pub enum LocalError {
     /// Its data or events.
     #[error(transparent)]
     Foundation(#[from] FoundationError),
-    /// The files' folder.
-    #[error("open the files")]
-    OpenFiles(#[source] gryt_blobs::Error),
-    /// The secret behind the files' tickets.
-    #[error("keep the secret of the files")]
-    KeepFileKey(#[source] std::io::Error),
+    /// The files.
+    #[error("prepare the files of messages")]
+    OpenFiles(#[source] OpenFilesError),
     /// The accounts' file.
     #[error("open the accounts")]
     OpenIssuer(#[source] gryt_issuer::DatabaseError),
@@ -79,7 +75,7 @@ pub enum LocalError {
 pub struct Local {
     config: LocalConfig,
     foundation: Foundation,
-    files: Files,
+    files: Option<Files>,
     own: Option<OwnAccounts>,
     verifier: Verifier,
 }
@@ -147,7 +143,9 @@ impl Local {
             None
         };
         let verifier = verifier(own.as_ref(), &config, server)?;
-        let files = open_files(data, server)?;
+        let files = config.files.clone();
+        let files = files.map(|files| files.open(data, &server.id)).transpose();
+        let files = files.map_err(LocalError::OpenFiles)?;
         Ok(Self {
             config,
             foundation,
@@ -181,7 +179,7 @@ impl Local {
             sfus,
             verifier,
             invites: own.as_ref().map(|own| own.issuer.invites()),
-            files: Some(files),
+            files,
             registry,
         };
         let signaling = Signaling::new(signaling_config(config), ports);
@@ -212,18 +210,6 @@ impl Keys {
         };
         http::serve(listener, site, stop).await;
     }
-}
-
-fn open_files(data: &DataDir, server: &Server) -> Result<Files, LocalError> {
-    let key = data.file_key().map_err(LocalError::KeepFileKey)?;
-    let folder = Folder::open(&data.files(), &server.id, &DoorKey::new(&key), DOORS);
-    let folder = folder.map_err(LocalError::OpenFiles)?;
-    Ok(Files {
-        blobs: Arc::new(folder.clone()),
-        folder: Some(folder),
-        key,
-        limit_bytes: Files::LIMIT_BYTES,
-    })
 }
 
 fn issuer_config(data: &DataDir, config: &LocalConfig, server: &Server) -> IssuerConfig {
@@ -277,6 +263,7 @@ fn signaling_config(config: LocalConfig) -> SignalingConfig {
         origins,
         issuers,
         registration,
+        files: _,
         limits,
     } = config;
     let (socket_url, own_url) = if only_public {

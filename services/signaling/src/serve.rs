@@ -14,6 +14,7 @@ use gryt_runtime::tls::{ClientAuth, TlsFolder};
 use gryt_runtime::{DEADLINE, Parts, Readiness, health_router};
 use gryt_signaling::cli::Config;
 use gryt_signaling::data_dir::{DataDir, Locked};
+use gryt_signaling::files::{FileStorage, FilesConfig};
 use gryt_signaling::foundation::BackEnds;
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
 use gryt_signaling::sfu_channel::SfuAddressError;
@@ -27,11 +28,15 @@ use tower::ServiceExt as _;
 const WAIT_FOR_DATA: Duration = Duration::from_secs(30);
 
 /// Serves until a signal comes.
-pub(crate) async fn serve(config: Config, back_ends: BackEnds) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    config: Config,
+    back_ends: BackEnds,
+    files: FilesConfig,
+) -> anyhow::Result<()> {
     let stop = gryt_runtime::on_signal().context("listen for signals")?;
     let data = DataDir::at(config.data_dir.clone());
     back_ends.check(&config.server_id)?;
-    let local = local_config(&config)?;
+    let local = local_config(&config, placed(files, &back_ends)?)?;
     let keeps_files = back_ends.need_folder() || local.issuers.has_own();
     let Some(locked) = stop.run_until_cancelled(lock(&data, keeps_files)).await else {
         return Ok(());
@@ -129,7 +134,24 @@ fn acceptor(folder: &TlsFolder) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn local_config(config: &Config) -> anyhow::Result<LocalConfig> {
+/// Files are where the messages are, or the server takes none: a folder is of one process.
+fn placed(files: FilesConfig, back_ends: &BackEnds) -> anyhow::Result<Option<FilesConfig>> {
+    if back_ends.need_folder() {
+        return Ok(Some(files));
+    }
+    if matches!(files.storage, FileStorage::Folder) {
+        tracing::info!("no storage for files is named, so the server takes none");
+        return Ok(None);
+    }
+    anyhow::ensure!(
+        files.key.is_some(),
+        "processes that share back ends share the secret behind upload tickets, too: name a file \
+         with it by GRYT_SIGNALING_FILES_KEY_FILE (--files-key-file)"
+    );
+    Ok(Some(files))
+}
+
+fn local_config(config: &Config, files: Option<FilesConfig>) -> anyhow::Result<LocalConfig> {
     let public = config.public_url.origin().ascii_serialization();
     let owner = config.owner_invite_file.clone();
     Ok(LocalConfig {
@@ -141,6 +163,7 @@ fn local_config(config: &Config) -> anyhow::Result<LocalConfig> {
         },
         issuers: config.issuers()?,
         registration: owner.map_or(Registration::Open, |owner| Registration::ByInvite { owner }),
+        files,
         limits: Limits {
             room_capacity: config.room_capacity.get(),
             ..Limits::default()

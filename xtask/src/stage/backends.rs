@@ -3,6 +3,8 @@
 //! Redis and a CQL database. Apache Cassandra stands in for ScyllaDB, which no package registry
 //! carries.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::command::cargo;
@@ -55,9 +57,12 @@ fn blobs(steps: &mut Steps) -> Result<()> {
         "--test-threads=2",
     ]);
     blobs
-        .env("GRYT_SEAWEEDFS", seaweedfs)
+        .env("GRYT_SEAWEEDFS", &seaweedfs)
         .env("GRYT_TOXIPROXY", toxiproxy);
     steps.tests("blobs on SeaweedFS", blobs);
+    let mut messages = signaling("s3_files::");
+    messages.env("GRYT_SEAWEEDFS", seaweedfs);
+    steps.tests("files of messages on SeaweedFS", messages);
     Ok(())
 }
 
@@ -86,7 +91,17 @@ fn store(steps: &mut Steps) -> Result<()> {
 
 fn sign_in(steps: &mut Steps) -> Result<()> {
     let keycloak = keycloak::ensure()?;
-    let mut sign_in = cargo(&[
+    let mut sign_in = signaling("keycloak::");
+    sign_in
+        .env("GRYT_TEST_KEYCLOAK", keycloak.home)
+        .env("GRYT_TEST_JAVA_17", keycloak.java);
+    steps.tests("sign-in at Keycloak", sign_in);
+    Ok(())
+}
+
+/// The tests of signaling that need a back end, those below a module.
+fn signaling(module: &str) -> Command {
+    cargo(&[
         "test",
         "--package",
         "gryt-signaling",
@@ -96,13 +111,8 @@ fn sign_in(steps: &mut Steps) -> Result<()> {
         "--no-fail-fast",
         "--",
         "--ignored",
-        "keycloak::",
-    ]);
-    sign_in
-        .env("GRYT_TEST_KEYCLOAK", keycloak.home)
-        .env("GRYT_TEST_JAVA_17", keycloak.java);
-    steps.tests("sign-in at Keycloak", sign_in);
-    Ok(())
+        module,
+    ])
 }
 
 fn replicas(steps: &mut Steps) -> Result<()> {

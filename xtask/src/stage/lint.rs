@@ -15,7 +15,7 @@ use crate::web::{self, npm};
 const DENY_VERSION: &str = "0.20.2";
 const BUF_VERSION: &str = "1.75.0";
 /// Adapters that are not compiled into every program.
-const BACK_ENDS: &str = "gryt-bus/redis,gryt-store/cql";
+const BACK_ENDS: &str = "gryt-blobs/s3,gryt-bus/redis,gryt-store/cql";
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.program("rustfmt", cargo(&["fmt", "--all", "--check"]));

@@ -133,12 +133,16 @@ impl Tickets {
     }
 
     pub(crate) fn seal_attachment(&self, ticket: &AttachmentTicket) -> String {
+        self.seal(&self.attachment_claims(ticket))
+    }
+
+    fn attachment_claims(&self, ticket: &AttachmentTicket) -> Claims {
         let AttachmentTicket {
             attachment,
             channel,
             member,
         } = ticket;
-        self.seal(&Claims {
+        Claims {
             aud: self.audience("attachment"),
             exp: ends_in(ATTACHMENT_LASTS),
             sub: member.to_string(),
@@ -149,7 +153,7 @@ impl Tickets {
             size_bytes: attachment.size_bytes,
             upload: None,
             picture: attachment.picture,
-        })
+        }
     }
 
     pub(crate) fn open_attachment(&self, text: &str) -> Result<AttachmentTicket, NoTicket> {

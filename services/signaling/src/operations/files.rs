@@ -62,7 +62,7 @@ impl Operations {
         draft: UploadDraft,
     ) -> Result<BegunUpload, Refusal> {
         let shelf = self.shelf()?;
-        self.take(actor, Act::Upload)?;
+        self.take(actor, Act::Upload).await?;
         let place = self.channel(&draft.channel).await?;
         let described = FileDraft {
             channel: &place,
@@ -93,7 +93,7 @@ impl Operations {
         ticket: &str,
         parts: &[(PartNumber, Sha256)],
     ) -> Result<Vec<(PartNumber, SignedRequest)>, Refusal> {
-        let (shelf, ticket) = self.upload(actor, ticket)?;
+        let (shelf, ticket) = self.upload(actor, ticket).await?;
         if parts.len() > PARTS_AT_ONCE {
             return Err(Refusal::malformed("At most 32 parts are signed at once."));
         }
@@ -114,7 +114,7 @@ impl Operations {
         actor: &Member,
         ticket: &str,
     ) -> Result<Vec<PartNumber>, Refusal> {
-        let (shelf, ticket) = self.upload(actor, ticket)?;
+        let (shelf, ticket) = self.upload(actor, ticket).await?;
         shelf.blobs.arrived(&ticket.upload).await.map_err(blobs)
     }
 
@@ -125,7 +125,7 @@ impl Operations {
         ticket: &str,
         digests: &[Sha256],
     ) -> Result<CompletedUpload, Refusal> {
-        let (shelf, ticket) = self.upload(actor, ticket)?;
+        let (shelf, ticket) = self.upload(actor, ticket).await?;
         let UploadTicket {
             upload,
             file,
@@ -166,7 +166,7 @@ impl Operations {
 
     /// Ends an upload and forgets its parts.
     pub(crate) async fn abort_upload(&self, actor: &Member, ticket: &str) -> Result<(), Refusal> {
-        let (shelf, ticket) = self.upload(actor, ticket)?;
+        let (shelf, ticket) = self.upload(actor, ticket).await?;
         shelf.blobs.abort(&ticket.upload).await.map_err(blobs)
     }
 
@@ -209,7 +209,7 @@ impl Operations {
             kind,
         } = request;
         let shelf = self.shelf()?;
-        self.take(actor, Act::Transfer)?;
+        self.take(actor, Act::Transfer).await?;
         let place = self.channel(&channel).await?;
         gryt_chat::read(&place, actor)?;
         let message = self.store.message(&channel, message).await;
@@ -252,9 +252,13 @@ impl Operations {
     }
 
     /// Opens a ticket of the caller's own.
-    fn upload(&self, actor: &Member, ticket: &str) -> Result<(&FileShelf, UploadTicket), Refusal> {
+    async fn upload(
+        &self,
+        actor: &Member,
+        ticket: &str,
+    ) -> Result<(&FileShelf, UploadTicket), Refusal> {
         let shelf = self.shelf()?;
-        self.take(actor, Act::Transfer)?;
+        self.take(actor, Act::Transfer).await?;
         let ticket = shelf.tickets.open_upload(ticket);
         let ticket = ticket.map_err(|_| unknown_file())?;
         if ticket.member != actor.id {

@@ -204,6 +204,8 @@ fn quota(act: Act) -> &'static str {
         Act::Edit => "edit",
         Act::Delete => "delete",
         Act::Fetch => "fetch",
+        Act::Upload => "upload",
+        Act::Transfer => "transfer",
     }
 }
 

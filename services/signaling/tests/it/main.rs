@@ -17,6 +17,8 @@ mod issuer;
 mod keycloak;
 mod replicas;
 mod resume;
+#[cfg(feature = "back-ends")]
+mod s3_files;
 mod sessions;
 mod sfu;
 mod voice;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use gryt_bus::{Bus, LocalBus, LogEpoch, Presence, Quotas};
 use gryt_issuer::{AllowedOrigins, Invites, IssuerConfig, Registration};
 use gryt_model::ServerId;
+use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::files::FilesConfig;
 use gryt_signaling::issuers::Issuers;
 use gryt_signaling::{
     Limits, OriginPolicy, Ports, RunError, Signaling, SignalingConfig, first_channels,
@@ -30,6 +32,7 @@ pub(crate) struct World {
     back_ends: Option<BackEnds>,
     folder: Arc<TempDir>,
     limits: Limits,
+    files: Option<FilesConfig>,
     stop: CancellationToken,
     running: JoinHandle<Result<(), RunError>>,
     serving: JoinHandle<()>,
@@ -81,6 +84,24 @@ impl World {
             back_ends,
             folder: Arc::new(folder),
             limits,
+            files: None,
+        };
+        parts.start().await
+    }
+
+    /// Keeps files of messages.
+    pub(crate) async fn with_files(files: FilesConfig) -> Self {
+        let (sfu, channel) = Sfu::start();
+        let folder = tempfile::tempdir().unwrap();
+        let back_ends = BackEnds::open(folder.path());
+        let parts = Parts {
+            issuer: Arc::new(Issuer::start().await),
+            sfu,
+            sfus: vec![("an SFU".to_owned(), channel)],
+            back_ends,
+            folder: Arc::new(folder),
+            limits: Limits::default(),
+            files: Some(files),
         };
         parts.start().await
     }
@@ -94,6 +115,7 @@ impl World {
             back_ends: self.back_ends.clone().unwrap(),
             folder: Arc::clone(&self.folder),
             limits: self.limits.clone(),
+            files: self.files.clone(),
         };
         parts.start().await
     }
@@ -117,6 +139,7 @@ impl World {
             back_ends,
             folder: Arc::clone(&self.folder),
             limits: self.limits.clone(),
+            files: self.files.clone(),
         };
         parts.serve().await
     }
@@ -159,6 +182,7 @@ struct Parts {
     back_ends: BackEnds,
     folder: Arc<TempDir>,
     limits: Limits,
+    files: Option<FilesConfig>,
 }
 
 impl Parts {
@@ -180,7 +204,10 @@ impl Parts {
             back_ends,
             folder,
             limits,
+            files,
         } = self;
+        let data = DataDir::at(folder.path().join("data"));
+        let open = |files: FilesConfig| files.open(&data, &server_id()).unwrap();
         let ports = Ports {
             store: Arc::clone(&back_ends.store),
             bus: Arc::clone(&back_ends.bus),
@@ -189,7 +216,7 @@ impl Parts {
             sfus: sfus.clone(),
             verifier: issuer.verifier(server_id().as_str()),
             invites: Some(invites(folder.path())),
-            files: None,
+            files: files.clone().map(open),
             registry: Registry::default(),
         };
         let signaling = Signaling::new(config(limits.clone()), ports);
@@ -206,6 +233,7 @@ impl Parts {
             back_ends: Some(back_ends),
             folder,
             limits,
+            files,
             serving: tokio::spawn(async move { axum::serve(listener, app).await.unwrap() }),
             running: tokio::spawn(signaling.run(stop.clone())),
             stop,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use gryt_model::{Attachment, ContentType, FileId, FileName, MessageId};
-use gryt_store::{Appended, NewMessage, Store};
+use gryt_store::{Appended, MessageEdit, NewMessage, Store};
 
-use crate::fixture::{channel, new_message, sign_ann_in};
+use crate::fixture::{channel, new_message, sign_ann_in, text};
 
 fn file(number: u8) -> FileId {
     FileId::from_random([number; 16])
@@ -48,9 +48,17 @@ pub(crate) async fn message_keeps_its_files(store: Arc<dyn Store>) {
     assert_eq!(found.attachments, attachments);
     assert!(found.text.is_empty());
     let page = store.messages(&channel(1), None, 10).await.unwrap();
-    assert_eq!(page.messages, [found.clone()]);
+    assert_eq!(page.messages, std::slice::from_ref(&found));
     let again = store.append_message(new).await.unwrap();
     assert_eq!(again, Appended::Repeated(found));
+    let edit = MessageEdit {
+        channel: channel(1),
+        id,
+        text: text("what they are"),
+        unix_ms: 2_000_000,
+    };
+    let edited = store.edit_message(edit).await.unwrap().unwrap();
+    assert_eq!(edited.attachments, attachments);
 }
 
 pub(crate) async fn nonce_with_other_files_is_refused(store: Arc<dyn Store>) {

@@ -10,7 +10,8 @@ fn kind(text: &str) -> ContentType {
 }
 
 fn written(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    let picture = RgbaImage::from_fn(width, height, |x, y| Rgba([x as u8, y as u8, 7, 255]));
+    let low = |n: u32| n.to_le_bytes()[0];
+    let picture = RgbaImage::from_fn(width, height, |x, y| Rgba([low(x), low(y), 7, 255]));
     let mut bytes = Cursor::new(Vec::new());
     let picture = DynamicImage::from(picture);
     let picture = if format == ImageFormat::Jpeg {

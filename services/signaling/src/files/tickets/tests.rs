@@ -51,23 +51,9 @@ fn attachment() -> AttachmentTicket {
 
 /// An attachment's ticket that ends so many seconds from now.
 fn ending(tickets: &Tickets, seconds: i64) -> String {
-    let AttachmentTicket {
-        attachment,
-        channel,
-        member,
-    } = attachment();
-    tickets.seal(&Claims {
-        aud: tickets.audience("attachment"),
-        exp: get_current_timestamp().checked_add_signed(seconds).unwrap(),
-        sub: member.to_string(),
-        channel: channel.to_string(),
-        file: attachment.file.to_string(),
-        name: attachment.name.to_string(),
-        content_type: attachment.content_type.to_string(),
-        size_bytes: attachment.size_bytes,
-        upload: None,
-        picture: attachment.picture,
-    })
+    let mut claims = tickets.attachment_claims(&attachment());
+    claims.exp = get_current_timestamp().checked_add_signed(seconds).unwrap();
+    tickets.seal(&claims)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gryt_backends::keycloak::{Keycloak, REALM};
 use gryt_issuer::Registration;
 use gryt_signaling::data_dir::DataDir;
+use gryt_signaling::files::FilesConfig;
 use gryt_signaling::issuers::{Beside, Issuers, IssuersElsewhere};
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
 use gryt_signaling::{Limits, OriginPolicy};
@@ -43,6 +44,7 @@ impl Server {
             origins: OriginPolicy::default(),
             issuers: Issuers::elsewhere(elsewhere, Beside::Nothing),
             registration: Registration::Open,
+            files: Some(FilesConfig::default()),
             limits: Limits::default(),
         };
         let data = DataDir::at(folder.path().to_owned());
