@@ -21,7 +21,7 @@ let ann;
 let ben;
 
 before(async () => {
-  product = await startProduct({ port: 18120, mediaPort: 18121 });
+  product = await startProduct({ port: 18260, mediaPort: 18261 });
   for (const name of ["ann", "ben"]) {
     const person = new Person(await openChromium(), name);
     people.push(person);
