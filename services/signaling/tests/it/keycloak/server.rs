@@ -11,7 +11,7 @@ use gryt_signaling::issuers::{Beside, Issuers, IssuersElsewhere};
 use gryt_signaling::local::{Local, LocalConfig, Naming, Started};
 use gryt_signaling::{Limits, OriginPolicy};
 use prometheus_client::registry::Registry;
-use reqwest::StatusCode;
+use reqwest::header;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -80,8 +80,10 @@ impl Server {
         answer.json().await.unwrap()
     }
 
-    pub(crate) async fn status(&self, path: &str) -> StatusCode {
-        self.get(path, "").await.status()
+    pub(crate) async fn content_type(&self, path: &str) -> String {
+        let answer = self.get(path, "").await;
+        let value = answer.headers().get(header::CONTENT_TYPE).unwrap();
+        value.to_str().unwrap().to_owned()
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> reqwest::Response {
