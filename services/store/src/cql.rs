@@ -15,6 +15,7 @@ mod provision;
 mod purge;
 mod schema;
 mod secret;
+mod sign_in;
 mod tls;
 
 pub use address::{ContactPoint, InvalidAddress};

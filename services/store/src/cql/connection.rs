@@ -1,6 +1,7 @@
 //! The driver's session, and the few ways in which statements are run on it.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
@@ -26,6 +27,7 @@ use super::names::Keyspace;
 use super::outcome::Outcome;
 use super::pauses::Pauses;
 use super::secret::Credentials;
+use super::sign_in::SignIn;
 use super::tls::Authorities;
 
 /// One node's answer to a new connection.
@@ -103,10 +105,11 @@ impl Connection {
             .map_err(|elapsed| unreachable(elapsed.into()))?
             .map_err(|error| {
                 if is_refused_sign_in(&error) {
-                    let role = settings.credentials.as_ref().map(|who| who.role.clone());
+                    let who = settings.credentials.as_ref();
                     return Error::SignIn {
                         nodes: settings.nodes(),
-                        role: role.unwrap_or_default(),
+                        role: who.map(|who| who.role.clone()).unwrap_or_default(),
+                        origin: who.map(|who| who.password.origin()).unwrap_or_default(),
                         source: error.into(),
                     };
                 }
@@ -317,7 +320,7 @@ fn builder(settings: &Settings) -> SessionBuilder {
         .fetch_full_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(who) = &settings.credentials {
-        builder = builder.user(who.role.as_ref(), who.password.reveal());
+        builder = builder.authenticator_provider(Arc::new(SignIn::new(who.clone())));
     }
     if let Some(authorities) = &settings.authorities {
         builder = builder.tls_context(Some(authorities.config()));

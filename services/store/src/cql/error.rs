@@ -24,12 +24,14 @@ pub enum Error {
         source: Cause,
     },
     /// The database does not know the role, or its secret is another one.
-    #[error("the database at {nodes} refuses role \"{role}\": wrong name or password")]
+    #[error("the database at {nodes} refuses role \"{role}\": wrong name or password{origin}")]
     SignIn {
         /// The contact points.
         nodes: String,
         /// The role, or none was given.
         role: Box<str>,
+        /// Where the password came from, as the end of a sentence.
+        origin: String,
         /// What the database said.
         #[source]
         source: Cause,
@@ -112,6 +114,8 @@ pub(crate) enum Failure {
     Contended,
     #[error("the database took longer than {0} s")]
     TimedOut(u64),
+    #[error("cannot read the password")]
+    ReadPassword(#[source] std::io::Error),
     #[error("channel \"{0}\" was deleted, and a deleted channel's id is never used again")]
     UsedId(String),
 }

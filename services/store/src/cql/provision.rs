@@ -96,7 +96,8 @@ async fn make(
     };
     // Statements about roles take no bound values.
     let role = role_name(&wanted.server);
-    let quoted = password.reveal().replace('\'', "''");
+    let secret = password.read().map_err(Failure::ReadPassword)?;
+    let quoted = secret.replace('\'', "''");
     connection
         .define(&format!(
             "CREATE ROLE IF NOT EXISTS {role} WITH PASSWORD = '{quoted}' AND LOGIN = true"
