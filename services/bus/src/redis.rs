@@ -16,8 +16,8 @@
 //!   epoch. A process that was not there renews the log of another run of Redis without asking:
 //!   nobody is left who knows whether it is whole.
 //!
-//! A user of Redis needs the keys `~{server id}:*`, the channels `&{server id}*` and the commands in
-//! [`RedisBus::COMMANDS`].
+//! A user of Redis needs the keys `~{server id}:*`, the channels `&{server id}:*` and the commands in
+//! [`RedisBus::COMMANDS`]: [`provision`] makes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,17 +33,23 @@ use tokio::time::Instant;
 
 use crate::{Bus, Cursor, DurableEvent, Error, EventId, LiveEvent, Replay, Subscription};
 
+mod administration;
 mod config;
 mod link;
+mod nodes;
 mod outage;
 mod presence;
 mod primary;
 pub(crate) mod quota;
 mod record;
 mod session;
+mod sign_in;
+mod user;
 
+pub use administration::{AdministrationError, Why, provision, purge};
 pub use config::{InvalidRedisConfig, RedisConfig};
 pub use presence::start_presence;
+pub use user::user_name;
 
 use link::{Kind, Link, Outgoing, Progress, Shared, State};
 use primary::Primary;
@@ -69,7 +75,7 @@ impl RedisBus {
     /// none is dropped, and every subscriber is told [`Lagged`](crate::Interrupted::Lagged).
     pub const QUEUE: usize = 1024;
     /// The commands that a user of Redis needs, as ACL rules.
-    pub const COMMANDS: &'static str = "-@all +hello +auth +select +ping +info|server \
+    pub const COMMANDS: &'static str = "-@all +hello +auth +select +info|server \
         +cluster|slots +cluster|keyslot +subscribe +ssubscribe +publish +spublish \
         +evalsha +script|load +hget +hmget +hset +hdel +del +pexpire +xadd +xrange \
         +zadd +zrem +zrangebylex +zrangebyscore +sadd +srem +smembers +time \
@@ -104,18 +110,6 @@ impl RedisBus {
         };
         tokio::spawn(link.run());
         Self { queue, shared }
-    }
-
-    /// Removes all that a server has in Redis, also what is not the bus's. Its processes must have
-    /// ended. Twice is harmless. Needs a user with the commands `SCAN` and `DEL`, too.
-    ///
-    /// # Errors
-    /// [`Unanswered`] if Redis does not do it.
-    pub async fn purge(config: RedisConfig, server: &ServerId) -> Result<(), Unanswered> {
-        let names = Names::new(server, "");
-        let mut primary = Primary::new(config, names.log);
-        let purged = session::purge(&mut primary, &format!("{{{server}}}:*")).await;
-        purged.map_err(|broken| Unanswered(Some(Arc::new(broken))))
     }
 
     /// Waits until Redis serves.

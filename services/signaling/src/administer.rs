@@ -1,90 +1,106 @@
 //! The commands for Jobs: what is done to a server's data where an administrator's secret is at hand.
+//! Either back end may be left out.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use gryt_bus::redis::RedisBus;
-use gryt_signaling::cli::{Administration, ProvisionCommand, PurgeCommand};
-use gryt_store::cql::{self, Provision, Settings};
+use gryt_bus::redis::{self, AdministrationError};
+use gryt_signaling::cli::{Administration, ProvisionCommand};
+use gryt_store::cql::{self, Provision};
 use tokio::time::{sleep, timeout};
 
-/// A database that does not answer is asked again for so long. A Job tries again after that.
+/// A back end that does not answer is asked again for so long. A Job tries again after that.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ASK_AGAIN: Duration = Duration::from_secs(3);
-/// For Redis to forget a server.
-const FORGET_WITHIN: Duration = Duration::from_secs(60);
 
-/// Makes the keyspace and the role.
+/// Makes the keyspace, the role and Redis's user.
 pub(crate) async fn provision(command: ProvisionCommand) -> anyhow::Result<()> {
     let ProvisionCommand {
         administration,
         cql_replication,
     } = command;
-    let wanted = Provision {
-        server: administration.server_id.clone(),
-        isolation: administration.cql.isolation(),
-        replication: cql_replication,
-        password: administration.cql.password()?,
-    };
-    let settings = administration.settings()?;
-    patiently(&settings, async |settings| {
-        cql::provision(settings, &wanted).await
-    })
-    .await?;
-    tracing::info!(server = %wanted.server, "the server's keyspace and role are there");
+    let server = &administration.server_id;
+    // Before anything is made: what is of no use is said first.
+    let (database, redis) = (administration.database()?, administration.redis()?);
+    let (cql_password, redis_password) = (
+        administration.cql.password()?,
+        administration.redis_password()?,
+    );
+    if let (Some(settings), Some(replication)) = (database, cql_replication) {
+        let has_role = cql_password.is_some();
+        let wanted = Provision {
+            server: server.clone(),
+            isolation: administration.cql.isolation(),
+            replication,
+            password: cql_password,
+        };
+        patiently(async || cql::provision(&settings, &wanted).await).await?;
+        tracing::info!(%server, has_role, "the server's keyspace is there");
+    }
+    match (redis, redis_password) {
+        (Some(config), Some(password)) => {
+            let password = password.expose();
+            patiently(async || redis::provision(&config, server, password).await).await?;
+            tracing::info!(%server, "the server's user of Redis is there");
+        }
+        (Some(_), None) => tracing::info!("no password for Redis is given, so no user is made"),
+        (None, _) => {}
+    }
     Ok(())
 }
 
 /// Brings the tables up to date.
 pub(crate) async fn migrate(administration: Administration) -> anyhow::Result<()> {
-    let keyspace = administration
-        .cql
-        .isolation()
-        .keyspace(&administration.server_id);
-    let settings = administration.settings()?;
-    patiently(&settings, async |settings| {
-        cql::migrate(settings, &keyspace).await
-    })
-    .await?;
+    let Some(settings) = administration.database()? else {
+        tracing::info!("no database is named, so there are no tables");
+        return Ok(());
+    };
+    let isolation = administration.cql.isolation();
+    let keyspace = isolation.keyspace(&administration.server_id);
+    patiently(async || cql::migrate(&settings, &keyspace).await).await?;
     tracing::info!(%keyspace, "the tables are up to date");
     Ok(())
 }
 
-/// Removes the server's rows or keyspace, its role, and what it has in Redis.
-pub(crate) async fn purge(command: PurgeCommand) -> anyhow::Result<()> {
-    let PurgeCommand {
-        administration,
-        redis,
-    } = command;
+/// Removes the server's rows or keyspace, its role, what it has in Redis and its user there.
+pub(crate) async fn purge(administration: Administration) -> anyhow::Result<()> {
     let server = &administration.server_id;
-    let redis = redis.place()?;
-    let settings = administration.settings()?;
-    let isolation = administration.cql.isolation();
-    patiently(&settings, async |settings| {
-        cql::purge(settings, server, &isolation).await
-    })
-    .await?;
-    if let Some(redis) = redis {
-        timeout(FORGET_WITHIN, RedisBus::purge(redis, server))
-            .await
-            .context("Redis does not answer in time")?
-            .context("remove what the server has in Redis")?;
+    let (database, redis) = (administration.database()?, administration.redis()?);
+    if let Some(settings) = database {
+        let isolation = administration.cql.isolation();
+        patiently(async || cql::purge(&settings, server, &isolation).await).await?;
+    }
+    if let Some(config) = redis {
+        patiently(async || redis::purge(&config, server).await).await?;
     }
     tracing::info!(%server, "nothing of the server is left");
     Ok(())
 }
 
-/// Asks a database again that cannot be reached, for some time. Whatever else it says is final.
-async fn patiently(
-    settings: &Settings,
-    work: impl AsyncFn(&Settings) -> Result<(), cql::Error>,
-) -> Result<(), cql::Error> {
+/// An error that may be gone the next time.
+trait MayPass: std::error::Error + Send + Sync + 'static {
+    fn may_pass(&self) -> bool;
+}
+
+impl MayPass for cql::Error {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Reach { .. })
+    }
+}
+
+impl MayPass for AdministrationError {
+    fn may_pass(&self) -> bool {
+        self.is_passing()
+    }
+}
+
+/// Asks a back end again that cannot be reached, for some time. Whatever else it says is final.
+async fn patiently<E: MayPass>(work: impl AsyncFn() -> Result<(), E>) -> anyhow::Result<()> {
     let asking = async {
         loop {
-            match work(settings).await {
-                Err(error @ cql::Error::Reach { .. }) => {
+            match work().await {
+                Err(error) if error.may_pass() => {
                     let error = format!("{:#}", anyhow::Error::from(error));
-                    tracing::warn!(error, "the database is not there, trying again");
+                    tracing::warn!(error, "a back end is not there, trying again");
                 }
                 ended => return ended,
             }
@@ -92,8 +108,8 @@ async fn patiently(
         }
     };
     match timeout(PATIENCE, asking).await {
-        Ok(ended) => ended,
+        Ok(ended) => Ok(ended?),
         // Once more, for the words.
-        Err(_) => work(settings).await,
+        Err(_) => Ok(work().await?),
     }
 }

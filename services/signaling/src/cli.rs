@@ -20,7 +20,7 @@ mod back_ends;
 mod files;
 
 #[cfg(feature = "back-ends")]
-pub use administration::{Administration, ProvisionCommand, PurgeCommand};
+pub use administration::{Administration, ProvisionCommand};
 #[cfg(feature = "back-ends")]
 pub use back_ends::{BackEndError, Cql, Redis};
 #[cfg(feature = "back-ends")]
@@ -160,15 +160,18 @@ pub enum Command {
     /// Local accounts.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Makes the server's keyspace and role in the database. Twice is harmless.
+    /// Makes what the server needs in its back ends: a keyspace and a role in the database, a user in
+    /// Redis. Sets changed passwords. Twice is harmless.
     #[cfg(feature = "back-ends")]
     Provision(Box<ProvisionCommand>),
-    /// Brings the tables of the server's keyspace up to date. Twice is harmless.
+    /// Brings the tables of the server's keyspace up to date, if there is a database: Redis needs
+    /// nothing. Twice is harmless.
     #[cfg(feature = "back-ends")]
     Migrate(Box<Administration>),
-    /// Removes all that the server has in the database and in Redis. Its processes must have ended.
+    /// Removes all that the server has in the database and in Redis, its role and user, too. Its
+    /// processes must have ended. Twice is harmless.
     #[cfg(feature = "back-ends")]
-    Purge(Box<PurgeCommand>),
+    Purge(Box<Administration>),
     /// Makes the bucket of the files if it is missing, and lets pages read and write what is signed
     /// for them. Needs the rights of an administrator of the storage. Twice is harmless.
     #[cfg(feature = "back-ends")]
@@ -304,23 +307,34 @@ mod tests {
 
     #[cfg(feature = "back-ends")]
     #[test]
-    fn database_is_administrated_without_what_serving_needs() {
+    fn back_ends_are_administrated_without_what_serving_needs() {
         let command = |line: &[&str]| {
             let program = ["gryt-signaling"].iter();
             Cli::try_parse_from(program.chain(line)).map(|cli| cli.command.unwrap())
         };
         let server = NEEDED[0];
-        let nodes = "--cql-contact-points=a";
-        let provision = ["provision", server, nodes, "--cql-replication=dc1:3"];
-        assert!(matches!(command(&provision), Ok(Command::Provision(_))));
-        let migrate = command(&["migrate", server, nodes]);
-        assert!(matches!(migrate, Ok(Command::Migrate(_))));
-        let purge = command(&["purge", server, nodes, "--redis-url=redis://a"]);
-        assert!(matches!(purge, Ok(Command::Purge(_))));
-        assert!(command(&["migrate", server]).is_err(), "no database");
-        assert!(command(&["provision", server, nodes]).is_err(), "no copies");
-        let half = ["migrate", server, nodes, "--cql-admin-role=root"];
-        assert!(command(&half).is_err(), "no password");
+        let (nodes, redis) = ("--cql-contact-points=a", "--redis-url=redis://a");
+        let copies = "--cql-replication=dc1:3";
+        let provision = command(&["provision", server, nodes, copies, redis]);
+        assert!(matches!(provision, Ok(Command::Provision(_))));
+        for back_end in [nodes, redis] {
+            let migrate = command(&["migrate", server, back_end]);
+            assert!(matches!(migrate, Ok(Command::Migrate(_))));
+            let purge = command(&["purge", server, back_end]);
+            assert!(matches!(purge, Ok(Command::Purge(_))));
+        }
+        assert!(command(&["provision", server, redis]).is_ok(), "Redis only");
+        for bad in [
+            &["migrate", server][..],
+            &["provision", server, nodes],
+            &["provision", server, nodes, redis],
+            &["provision", server, redis, copies],
+            &["migrate", server, nodes, "--cql-admin-role=root"],
+            &["purge", server, redis, "--redis-admin-user=root"],
+            &["purge", server, redis, "--redis-admin-password-file=/x"],
+        ] {
+            assert!(command(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[cfg(feature = "back-ends")]

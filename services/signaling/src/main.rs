@@ -53,10 +53,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
             run(&log, command.log_format, administer::migrate(*command))
         }
         (Some(Command::Purge(command)), _) => {
-            let Administration {
-                log, log_format, ..
-            } = command.administration.clone();
-            run(&log, log_format, administer::purge(*command))
+            let log = command.log.clone();
+            run(&log, command.log_format, administer::purge(*command))
         }
         (Some(Command::ProvisionFiles(command)), _) => provision_files(&command.s3),
         (Some(Command::PurgeFiles(command)), _) => purge_files(&command.s3, &command.server_id),

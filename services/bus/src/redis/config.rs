@@ -1,9 +1,12 @@
 //! Where Redis is and how to sign in there, as a platform team writes it.
 
-use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use redis::{Client, ConnectionAddr, IntoConnectionInfo as _, TlsCertificates};
+
+use super::session::Broken;
+use super::sign_in::{Password, SignIn};
 
 /// Where a server's Redis is. Parsed from one line, in the manner of a URL:
 ///
@@ -15,10 +18,10 @@ use redis::{Client, ConnectionAddr, IntoConnectionInfo as _, TlsCertificates};
 ///
 /// With `rediss` in place of `redis` all connections, also those to sentinels, use TLS, verified
 /// against [`RedisConfig::with_ca`] or else the public authorities. User and password may be left
-/// out, percent-encoded, or come from a secret file by [`RedisConfig::with_password`]. Ports may be
+/// out, percent-encoded, or come from a secret file by [`RedisConfig::signing_in`]. Ports may be
 /// left out: 6379, for sentinels 26379. One Redis and Sentinel take a database number as the last
 /// part of the path (`/1`, `/mymaster/1`). Sentinels have a sign-in of their own:
-/// [`RedisConfig::with_sentinel_password`].
+/// [`RedisConfig::signing_in_to_sentinels`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisConfig {
     pub(super) deployment: Deployment,
@@ -42,22 +45,6 @@ pub(super) enum Deployment {
 pub(super) struct Host {
     pub(super) name: String,
     pub(super) port: u16,
-}
-
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct SignIn {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
-}
-
-impl fmt::Debug for SignIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, password } = self;
-        f.debug_struct("SignIn")
-            .field("user", user)
-            .field("has_password", &password.is_some())
-            .finish()
-    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,26 +78,39 @@ pub enum InvalidRedisConfig {
 }
 
 impl RedisConfig {
-    /// Takes the password, and the user where the line names none, from a secret.
+    /// Signs in as this user, whatever the line says, with the password that this file holds whenever
+    /// a connection is made.
     #[must_use]
-    pub fn with_password(mut self, user: Option<&str>, password: &str) -> Self {
-        let named = self.sign_in.user.take();
-        let user = named.or_else(|| user.map(str::to_owned));
+    pub fn signing_in(mut self, user: &str, password_file: PathBuf) -> Self {
         self.sign_in = SignIn {
-            user,
-            password: Some(password.to_owned()),
+            user: Some(user.to_owned()),
+            password: Some(Password::File(password_file)),
         };
         self
     }
 
-    /// Signs in to the sentinels, too.
+    /// Signs in to the sentinels, too, in the same way; without a user as their default one.
     #[must_use]
-    pub fn with_sentinel_password(mut self, user: Option<&str>, password: &str) -> Self {
+    pub fn signing_in_to_sentinels(mut self, user: Option<&str>, password_file: PathBuf) -> Self {
         self.sentinel_sign_in = SignIn {
             user: user.map(str::to_owned),
-            password: Some(password.to_owned()),
+            password: Some(Password::File(password_file)),
         };
         self
+    }
+
+    /// The user that the line names.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.sign_in.user.as_deref()
+    }
+
+    /// Who we are to those who know the nodes.
+    pub(super) fn sign_in_to_ask(&self) -> &SignIn {
+        match &self.deployment {
+            Deployment::Sentinel { .. } => &self.sentinel_sign_in,
+            Deployment::Single | Deployment::Cluster => &self.sign_in,
+        }
     }
 
     /// Trusts these authorities alone. `pem`: one or more certificates.
@@ -128,7 +128,7 @@ impl RedisConfig {
     }
 
     /// A client for one of the nodes or sentinels.
-    pub(super) fn client(&self, host: &Host, sign_in: &SignIn) -> redis::RedisResult<Client> {
+    pub(super) fn client(&self, host: &Host, sign_in: &SignIn) -> Result<Client, Broken> {
         let Host { name, port } = host.clone();
         let address = match &self.tls {
             None => ConnectionAddr::Tcp(name, port),
@@ -146,14 +146,14 @@ impl RedisConfig {
             settings = settings.set_username(user);
         }
         if let Some(password) = &sign_in.password {
-            settings = settings.set_password(password);
+            settings = settings.set_password(password.read()?.as_ref());
         }
         let info = address.into_connection_info()?.set_redis_settings(settings);
         if self.tls.is_some() {
             // Redis's client takes the process's own. It fails if there is one already.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        match &self.tls {
+        let client = match &self.tls {
             Some(Tls { ca: Some(ca) }) => Client::build_with_tls(
                 info,
                 TlsCertificates {
@@ -162,7 +162,8 @@ impl RedisConfig {
                 },
             ),
             Some(Tls { ca: None }) | None => Client::open(info),
-        }
+        };
+        Ok(client?)
     }
 }
 
@@ -224,7 +225,7 @@ impl FromStr for RedisConfig {
 
 fn read_sign_in(text: &str) -> Result<SignIn, InvalidRedisConfig> {
     let (user, password) = match text.split_once(':') {
-        Some((user, password)) => (user, Some(decoded(password)?)),
+        Some((user, password)) => (user, Some(Password::Text(decoded(password)?))),
         None => (text, None),
     };
     let user = Some(decoded(user)?).filter(|user| !user.is_empty());
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(single.deployment, Deployment::Single);
         assert_eq!(single.hosts, [host("cache.example", 6380)]);
         assert_eq!(single.sign_in.user.as_deref(), Some("ada"));
-        assert_eq!(single.sign_in.password.as_deref(), Some("p@ss"));
+        assert_eq!(single.sign_in.password, Some(Password::Text("p@ss".into())));
         assert_eq!(single.database, 2);
         assert_eq!(single.tls, None);
 
@@ -338,11 +339,20 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_taken_and_never_shown() {
-        let config = parsed("redis://ada@a").with_password(Some("bo"), "tops3cret");
-        assert_eq!(config.sign_in.user.as_deref(), Some("ada"));
-        let config = config.with_sentinel_password(None, "tops3cret");
+    fn secrets_are_read_whenever_they_are_needed_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        let config = parsed("redis://ada:tops3cret@a");
         assert!(!format!("{config:?}").contains("tops3cret"));
+        let config = config.signing_in("bo", file.clone());
+        assert_eq!(config.user(), Some("bo"));
+        let password = config.sign_in.password.unwrap();
+        let missing = password.read().unwrap_err().to_string();
+        assert!(missing.contains(&file.display().to_string()), "{missing}");
+        for text in ["first", "second"] {
+            std::fs::write(&file, format!("{text}\n")).unwrap();
+            assert_eq!(password.read().unwrap(), text);
+        }
     }
 
     #[test]

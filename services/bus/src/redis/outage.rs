@@ -1,6 +1,7 @@
 //! How often Redis is tried while it is gone, and how much is said about it.
 
 use std::error::Error as _;
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +23,8 @@ pub(super) struct Outage {
     of: &'static str,
     attempts: u32,
     connected_at: Option<Instant>,
+    /// Failures that were said since the attempts were last counted as many.
+    said: Vec<Discriminant<Broken>>,
 }
 
 impl Outage {
@@ -30,6 +33,7 @@ impl Outage {
             of,
             attempts: 0,
             connected_at: None,
+            said: Vec::new(),
         }
     }
 
@@ -39,7 +43,7 @@ impl Outage {
         self.connected_at = Some(now);
     }
 
-    /// Says what is wrong, at first and then from time to time.
+    /// Says what is wrong: each kind of failure at first, and then from time to time.
     pub(super) fn begin(&mut self, broken: &Broken, now: Instant) {
         // Who refuses as soon as it is used is no better than who does not answer.
         let served = self.connected_at.take();
@@ -47,9 +51,21 @@ impl Outage {
             self.attempts = 0;
         }
         let cause = broken.source().map(ToString::to_string).unwrap_or_default();
-        if self.attempts.is_multiple_of(SAID_EVERY) {
+        if self.is_news(broken) {
             tracing::warn!(of = self.of, error = %broken, cause, "redis does not serve, trying again");
         }
+    }
+
+    fn is_news(&mut self, broken: &Broken) -> bool {
+        if self.attempts.is_multiple_of(SAID_EVERY) {
+            self.said.clear();
+        }
+        let kind = discriminant(broken);
+        let is_news = !self.said.contains(&kind);
+        if is_news {
+            self.said.push(kind);
+        }
+        is_news
     }
 
     /// How long to wait before the next attempt. `chance`: 0..1.
@@ -79,6 +95,20 @@ mod tests {
         outage.end(now);
         outage.begin(&Broken::Closed, now + Duration::from_secs(60));
         assert_eq!(outage.pause(1.0).as_millis(), 50);
+    }
+
+    #[test]
+    fn another_failure_is_said_at_once_and_the_same_one_from_time_to_time() {
+        let mut outage = Outage::of("events");
+        assert!(outage.is_news(&Broken::Closed));
+        outage.pause(1.0);
+        assert!(!outage.is_news(&Broken::Closed));
+        assert!(outage.is_news(&Broken::Fenced));
+        assert!(!outage.is_news(&Broken::Closed));
+        for _ in 1..SAID_EVERY {
+            outage.pause(1.0);
+        }
+        assert!(outage.is_news(&Broken::Closed));
     }
 
     #[test]

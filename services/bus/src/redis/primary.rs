@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, PushInfo, RedisResult, Value, cmd};
+use redis::{AsyncConnectionConfig, PushInfo, Value, cmd};
 use tokio::sync::mpsc;
 
 use super::config::{Deployment, Host, RedisConfig};
+use super::session::Broken;
+use super::sign_in::SignIn;
 
 /// How long a connection may take to be made, TLS and sign-in included.
 const CONNECTING: Duration = Duration::from_secs(2);
@@ -49,14 +51,12 @@ impl Primary {
     }
 
     /// Connects to who is the primary as far as the deployment knows. A write shows whether it is.
-    pub(super) async fn connect(&mut self) -> RedisResult<Connected> {
+    pub(super) async fn connect(&mut self) -> Result<Connected, Broken> {
         let host = self.find().await?;
         let (sender, pushes) = mpsc::channel(PUSHES);
         let settings = settings().set_push_sender(move |push| sender.try_send(push));
-        let client = self.config.client(&host, &self.config.sign_in)?;
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await?;
+        let sign_in = &self.config.sign_in;
+        let mut connection = connect_to(&self.config, &host, sign_in, &settings).await?;
         if self.config.database != 0 {
             cmd("SELECT")
                 .arg(self.config.database)
@@ -66,11 +66,11 @@ impl Primary {
         Ok(Connected { connection, pushes })
     }
 
-    async fn find(&mut self) -> RedisResult<Host> {
+    async fn find(&mut self) -> Result<Host, Broken> {
         if self.config.deployment == Deployment::Single {
             return Ok(self.hosts[0].clone());
         }
-        let mut answer = Err(unknown("nobody was asked for the primary"));
+        let mut answer = Err(unknown("nobody was asked for the primary").into());
         for _ in 0..self.hosts.len() {
             answer = self.ask(&self.hosts[0]).await;
             if answer.is_ok() {
@@ -82,15 +82,9 @@ impl Primary {
         answer
     }
 
-    async fn ask(&self, host: &Host) -> RedisResult<Host> {
-        let sign_in = match &self.config.deployment {
-            Deployment::Sentinel { .. } => &self.config.sentinel_sign_in,
-            Deployment::Single | Deployment::Cluster => &self.config.sign_in,
-        };
-        let client = self.config.client(host, sign_in)?;
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&settings())
-            .await?;
+    async fn ask(&self, host: &Host) -> Result<Host, Broken> {
+        let sign_in = self.config.sign_in_to_ask();
+        let mut connection = connect_to(&self.config, host, sign_in, &settings()).await?;
         match &self.config.deployment {
             Deployment::Single => Ok(host.clone()),
             Deployment::Sentinel { master } => {
@@ -107,19 +101,32 @@ impl Primary {
                 let slot: i64 = slot.query_async(&mut connection).await?;
                 let slots = cmd("CLUSTER").arg("SLOTS").to_owned();
                 let slots: Value = slots.query_async(&mut connection).await?;
-                primary_of(slot, &slots, host).ok_or_else(|| unknown("nobody serves the slot"))
+                let primary = primary_of(slot, &slots, host);
+                Ok(primary.ok_or_else(|| unknown("nobody serves the slot"))?)
             }
         }
     }
 }
 
-fn settings() -> AsyncConnectionConfig {
+/// Connects to one node or sentinel, with the password as it is at this moment.
+pub(super) async fn connect_to(
+    config: &RedisConfig,
+    host: &Host,
+    sign_in: &SignIn,
+    settings: &AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, Broken> {
+    let client = config.client(host, sign_in)?;
+    let connecting = client.get_multiplexed_async_connection_with_config(settings);
+    connecting.await.map_err(|error| sign_in.explain(error))
+}
+
+pub(super) fn settings() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECTING))
         .set_response_timeout(Some(ANSWERING))
 }
 
-fn unknown(why: &'static str) -> redis::RedisError {
+pub(super) fn unknown(why: &'static str) -> redis::RedisError {
     (redis::ErrorKind::Client, why).into()
 }
 

@@ -1,5 +1,6 @@
 //! One connection that is in use: its scripts, and what they answer.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -92,6 +93,18 @@ pub(super) enum Found {
 pub(super) enum Broken {
     #[error("redis did not do it")]
     Refused(#[from] RedisError),
+    /// `from` says where the password came from.
+    #[error("redis refuses user \"{user}\": wrong name or password{from}")]
+    SignIn {
+        user: String,
+        from: String,
+        source: RedisError,
+    },
+    #[error("cannot read the password in \"{}\"", path.display())]
+    ReadPassword {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("redis closed the connection")]
     Closed,
     #[error("another connection of this process took over")]
@@ -268,30 +281,6 @@ impl Session {
         });
         let events: Option<Vec<_>> = events.collect();
         events.map(Found::Events).ok_or(Broken::Unexpected)
-    }
-}
-
-/// Deletes every key of this pattern.
-pub(super) async fn purge(primary: &mut Primary, pattern: &str) -> Result<(), Broken> {
-    let mut connection = primary.connect().await?.connection;
-    let mut cursor = "0".to_owned();
-    loop {
-        let found: (String, Vec<String>) = cmd("SCAN")
-            .arg(&cursor)
-            .arg("MATCH")
-            .arg(pattern)
-            .arg("COUNT")
-            .arg(1000)
-            .query_async(&mut connection)
-            .await?;
-        let keys;
-        (cursor, keys) = found;
-        if !keys.is_empty() {
-            cmd("DEL").arg(keys).exec_async(&mut connection).await?;
-        }
-        if cursor == "0" {
-            return Ok(());
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use gryt_model::ServerId;
 
 use crate::fixture::Fixture;
 
+mod administration;
 mod deployments;
 mod faults;
 mod isolation;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gryt_bus::redis::{InvalidRedisConfig, RedisConfig};
+use gryt_bus::redis::{InvalidRedisConfig, RedisConfig, user_name};
 use gryt_model::ServerId;
 use gryt_runtime::{Secret, SecretError, read_secret};
 use gryt_store::cql::{
@@ -15,13 +15,15 @@ use gryt_store::cql::{
 /// Redis, for events and presence between the processes of one server.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Redis {
-    /// Redis: `redis://user@host:6379`, `redis+sentinel://user@a:26379,b:26379/master` or
-    /// `redis+cluster://user@a:6379,b:6379`, with `rediss` for TLS. No password in it.
+    /// Redis: `redis://host:6379`, `redis+sentinel://a:26379,b:26379/master` or
+    /// `redis+cluster://a:6379,b:6379`, with `rediss` for TLS. No password in it. With `user@` before
+    /// the hosts another user is meant than the server's own.
     /// Left out: events stay in this process.
     #[arg(long, env = "GRYT_SIGNALING_REDIS_URL")]
     pub redis_url: Option<String>,
 
-    /// File with the password of Redis's user.
+    /// File with the password of the server's user `gryt_<server id>`, read again for every
+    /// connection. Left out: Redis asks nobody who they are.
     #[arg(
         long,
         env = "GRYT_SIGNALING_REDIS_PASSWORD_FILE",
@@ -84,8 +86,8 @@ pub struct Cql {
     )]
     pub cql_ca_file: Option<PathBuf>,
 
-    /// File with the password of the server's role `gryt_<server id>`. Left out: the database asks
-    /// nobody who they are.
+    /// File with the password of the server's role `gryt_<server id>`, read again for every
+    /// connection. Left out: the database asks nobody who they are.
     #[arg(
         long,
         env = "GRYT_SIGNALING_CQL_PASSWORD_FILE",
@@ -118,6 +120,12 @@ pub enum BackEndError {
         #[source]
         source: io::Error,
     },
+    /// A server's own user is made, and no other one.
+    #[error(
+        "GRYT_SIGNALING_REDIS_URL (--redis-url) names a user, but the one that is made is \"{0}\": \
+         leave the user out"
+    )]
+    UserInUrl(String),
     /// Redis cannot use the authorities.
     #[error("use the authorities of Redis")]
     RedisAuthorities(#[source] InvalidRedisConfig),
@@ -127,14 +135,33 @@ pub enum BackEndError {
 }
 
 impl Redis {
-    /// Where Redis is, with its secrets as they are now; `None` if there is none.
+    /// How the server's own processes reach Redis; `None` if there is none.
     ///
     /// # Errors
     /// A line or a file that is of no use.
-    pub fn place(&self) -> Result<Option<RedisConfig>, BackEndError> {
+    pub fn place(&self, server: &ServerId) -> Result<Option<RedisConfig>, BackEndError> {
+        let Some(config) = self.described()? else {
+            return Ok(None);
+        };
+        let Some(file) = &self.redis_password_file else {
+            return Ok(Some(config));
+        };
+        // Whoever starts us is to know at once that there is none.
+        read(file)?;
+        let user = config
+            .user()
+            .map_or_else(|| user_name(server), str::to_owned);
+        Ok(Some(config.signing_in(&user, file.clone())))
+    }
+
+    /// Where Redis is, before anybody signs in there; `None` if there is none.
+    ///
+    /// # Errors
+    /// A line or a file that is of no use.
+    pub fn described(&self) -> Result<Option<RedisConfig>, BackEndError> {
         let Self {
             redis_url,
-            redis_password_file,
+            redis_password_file: _,
             redis_sentinel_password_file,
             redis_sentinel_user,
             redis_ca_file,
@@ -146,12 +173,10 @@ impl Redis {
             return Err(BackEndError::PasswordInUrl);
         }
         let mut config: RedisConfig = line.parse().map_err(BackEndError::RedisUrl)?;
-        if let Some(file) = redis_password_file {
-            config = config.with_password(None, read(file)?.expose());
-        }
         if let Some(file) = redis_sentinel_password_file {
+            read(file)?;
             let user = redis_sentinel_user.as_deref();
-            config = config.with_sentinel_password(user, read(file)?.expose());
+            config = config.signing_in_to_sentinels(user, file.clone());
         }
         if let Some(file) = redis_ca_file {
             let pem = read_authorities(file)?;
@@ -164,8 +189,7 @@ impl Redis {
 }
 
 impl Cql {
-    /// How the server's own processes reach the database, with their secrets as they are now; `None`
-    /// if there is none.
+    /// How the server's own processes reach the database; `None` if there is none.
     ///
     /// # Errors
     /// A file that is of no use.
@@ -173,9 +197,13 @@ impl Cql {
         if self.cql_contact_points.is_empty() {
             return Ok(None);
         }
-        let role = role_name(server);
-        let password = self.password()?;
-        let credentials = password.map(|password| Credentials { role, password });
+        // Whoever starts us is to know at once that there is none.
+        self.password()?;
+        let file = self.cql_password_file.clone();
+        let credentials = file.map(|file| Credentials {
+            role: role_name(server),
+            password: Password::in_file(file),
+        });
         self.settings(credentials).map(Some)
     }
 
@@ -250,18 +278,38 @@ mod tests {
     #[test]
     fn no_line_means_no_redis_and_no_nodes_mean_no_database() {
         let server = ServerId::from_random([1; 16]);
-        assert_eq!(Redis::default().place().unwrap(), None);
+        assert_eq!(Redis::default().place(&server).unwrap(), None);
         assert!(Cql::default().place(&server).unwrap().is_none());
     }
 
     #[test]
     fn password_in_the_line_is_refused_and_never_repeated() {
         for line in ["redis://ada:tops3cret@a", "redis+cluster://:tops3cret@a,b"] {
-            let error = redis(line).place().unwrap_err();
+            let error = redis(line).described().unwrap_err();
             assert!(matches!(error, BackEndError::PasswordInUrl), "{line}");
             assert!(!error.to_string().contains("tops3cret"));
         }
-        assert!(redis("redis://ada@a:6379/1").place().unwrap().is_some());
+        assert!(redis("redis://ada@a:6379/1").described().unwrap().is_some());
+    }
+
+    #[test]
+    fn server_signs_in_as_its_own_user_unless_the_line_names_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "tops3cret").unwrap();
+        let server = ServerId::from_random([1; 16]);
+        let user_of = |line: &str, file: Option<&PathBuf>| {
+            let redis = Redis {
+                redis_password_file: file.cloned(),
+                ..redis(line)
+            };
+            let config = redis.place(&server).unwrap().unwrap();
+            config.user().map(str::to_owned)
+        };
+        assert_eq!(user_of("redis://a", None), None);
+        assert_eq!(user_of("redis://a", Some(&file)), Some(user_name(&server)));
+        let ada = Some("ada".to_owned());
+        assert_eq!(user_of("redis://ada@a", Some(&file)), ada);
     }
 
     #[test]
@@ -270,21 +318,22 @@ mod tests {
         let missing = dir.path().join("missing");
         let junk = dir.path().join("junk");
         std::fs::write(&junk, "junk").unwrap();
-        let error = redis("http://a").place().unwrap_err();
+        let server = ServerId::from_random([1; 16]);
+        let error = redis("http://a").place(&server).unwrap_err();
         assert!(matches!(error, BackEndError::RedisUrl(_)));
 
         let with_password = Redis {
             redis_password_file: Some(missing.clone()),
             ..redis("redis://a")
         };
-        let error = with_password.place().unwrap_err();
+        let error = with_password.place(&server).unwrap_err();
         assert!(matches!(error, BackEndError::Password(_)));
 
         let with_ca = Redis {
             redis_ca_file: Some(junk.clone()),
             ..redis("rediss://a")
         };
-        let error = with_ca.place().unwrap_err();
+        let error = with_ca.place(&server).unwrap_err();
         assert!(matches!(error, BackEndError::RedisAuthorities(_)));
 
         let database = |ca: &Path| Cql {
@@ -292,7 +341,6 @@ mod tests {
             cql_ca_file: Some(ca.to_owned()),
             ..Cql::default()
         };
-        let server = ServerId::from_random([1; 16]);
         let error = database(&missing).place(&server).unwrap_err();
         assert!(matches!(error, BackEndError::ReadAuthorities { .. }));
         let error = database(&junk).place(&server).unwrap_err();

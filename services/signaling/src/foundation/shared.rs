@@ -28,7 +28,7 @@ pub struct BackEnds {
 /// before, and half of it is chance, so that replicas do not come all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// What lasts is said again after so many attempts: every two minutes or so.
+/// What lasts is said again after so many attempts, every two minutes or so; what is new at once.
 const SAID_EVERY: u32 = 10;
 
 impl BackEnds {
@@ -43,7 +43,7 @@ impl BackEnds {
     /// # Errors
     /// A value or a file that is of no use.
     pub fn check(&self, server: &ServerId) -> Result<(), BackEndError> {
-        self.redis.place()?;
+        self.redis.place(server)?;
         self.cql.place(server)?;
         Ok(())
     }
@@ -65,7 +65,7 @@ impl BackEnds {
         } else {
             Arc::new(self.store(server, name).await)
         };
-        let Some(redis) = self.redis.place()? else {
+        let Some(redis) = self.redis.place(server)? else {
             return Ok(Foundation {
                 store,
                 bus: Arc::new(bus_in_folder(data)?),
@@ -84,6 +84,7 @@ impl BackEnds {
 
     async fn store(&self, server: &ServerId, name: &str) -> CqlStore {
         let mut attempts: u32 = 0;
+        let mut said = String::new();
         loop {
             // On the heap: the driver's futures are large.
             let error = match Box::pin(self.try_store(server, name)).await {
@@ -93,9 +94,10 @@ impl BackEnds {
                 }
                 Err(error) => error,
             };
-            if attempts.is_multiple_of(SAID_EVERY) {
-                let error = chain(&error);
+            let error = chain(&error);
+            if attempts.is_multiple_of(SAID_EVERY) || error != said {
                 tracing::error!(error, "the database cannot be used, trying again");
+                said = error;
             }
             let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10));
             let chance = 0.5 + entropy::fraction() / 2.0;

@@ -48,8 +48,8 @@ pub(crate) struct Record {
     /// Events that were lost or came twice.
     pub(crate) faults: Vec<String>,
     pub(crate) online: BTreeSet<String>,
-    cursor: Option<wire::Cursor>,
-    session_id: String,
+    pub(crate) cursor: Option<wire::Cursor>,
+    pub(crate) session_id: String,
 }
 
 impl Chatter {
@@ -152,7 +152,7 @@ impl Chatter {
     }
 
     /// The reply, unless the socket was lost before it came.
-    async fn try_ask(&self, request: Request) -> Option<Reply> {
+    pub(crate) async fn try_ask(&self, request: Request) -> Option<Reply> {
         let (answer, answered) = oneshot::channel();
         self.asks.send((request, answer)).await.ok()?;
         answered.await.ok()

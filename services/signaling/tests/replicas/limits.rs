@@ -59,8 +59,8 @@ async fn sockets_of_one_person_are_counted_over_all_processes() {
         at_b.push(greeted(&b, &token).await.expect("below the limit"));
     }
 
-    assert!(greeted(&a, &token).await.is_none(), "one too many");
-    assert!(greeted(&b, &token).await.is_none(), "one too many");
+    refused_in_the_end(&a, &token).await;
+    refused_in_the_end(&b, &token).await;
     let other = server.issuer.token("bob", server.id.as_str());
     assert!(greeted(&b, &other).await.is_some(), "somebody else");
 
@@ -71,6 +71,18 @@ async fn sockets_of_one_person_are_counted_over_all_processes() {
     for _ in &at_a {
         at_b.push(greeted_in_the_end(&b, &token).await);
     }
+}
+
+/// One too many is refused, unless Redis takes its time: then the process counts its own sockets alone,
+/// which a busy machine may see.
+async fn refused_in_the_end(replica: &Replica, token: &str) {
+    let trying = async {
+        while greeted(replica, token).await.is_some() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let refused = tokio::time::timeout(PATIENCE, trying);
+    refused.await.expect("one too many is never refused");
 }
 
 async fn greeted_in_the_end(replica: &Replica, token: &str) -> Socket {

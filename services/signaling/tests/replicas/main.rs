@@ -8,9 +8,11 @@
 
 mod chat;
 mod chatter;
+mod credentials;
 mod issuer;
 mod limits;
 mod presence;
 mod replica;
 mod server;
 mod starts;
+mod way;

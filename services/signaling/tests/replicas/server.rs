@@ -16,7 +16,14 @@ use crate::issuer::Issuer;
 use crate::replica::Replica;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gryt-signaling");
-const PASSWORD: &str = "it's a secret";
+pub(crate) const PASSWORD: &str = "it's a secret";
+/// Who may make users of Redis, with the rights that docs/back-ends.md asks for; the password is the
+/// same.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
+pub(crate) const ADMINISTRATORS_RIGHTS: &str = "+acl|setuser +acl|getuser +acl|deluser +acl|save +cluster|shards +cluster|slots \
+     +cluster|keyslot +scan +del +select ~*";
+/// Who may do anything in Redis; the password is the same.
+pub(crate) const ROOT: &str = "root";
 
 /// One for all tests; ends with the process.
 static CASSANDRA: LazyLock<Cassandra> = LazyLock::new(|| Cassandra::start().unwrap());
@@ -24,8 +31,11 @@ static CASSANDRA: LazyLock<Cassandra> = LazyLock::new(|| Cassandra::start().unwr
 pub(crate) struct Server {
     pub(crate) id: ServerId,
     pub(crate) issuer: Issuer,
+    /// Its own, which others may use, too.
     pub(crate) redis: Redis,
-    folder: TempDir,
+    /// The Redis that it uses.
+    pub(crate) redis_url: String,
+    pub(crate) folder: TempDir,
 }
 
 impl Server {
@@ -41,13 +51,27 @@ impl Server {
     pub(crate) async fn bare() -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         let folder = tempfile::tempdir().unwrap();
-        for (name, secret) in [("password", PASSWORD), ("admin", SUPERUSER)] {
-            std::fs::write(folder.path().join(name), secret).unwrap();
+        let users = format!(
+            "user default on nopass ~* &* +@all\n\
+             user {ROOT} on >{ROOT} ~* &* +@all\n\
+             user {ADMINISTRATOR} on >{ADMINISTRATOR} {ADMINISTRATORS_RIGHTS}\n"
+        );
+        let redis_admin = ADMINISTRATOR.to_owned();
+        for (name, text) in [
+            ("password", PASSWORD.to_owned()),
+            ("admin", SUPERUSER.to_owned()),
+            ("redis-admin", redis_admin),
+            ("users.acl", users),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
+        let users = folder.path().join("users.acl");
+        let redis = Redis::start(&["--aclfile", users.to_str().unwrap()]);
         Self {
             id: ServerId::from_random([NEXT.fetch_add(1, Ordering::Relaxed); 16]),
             issuer: Issuer::start().await,
-            redis: Redis::start(&[]),
+            redis_url: redis.url(),
+            redis,
             folder,
         }
     }
@@ -63,11 +87,11 @@ impl Server {
 
     /// Starts one more process.
     pub(crate) fn replica(&self) -> Replica {
-        Replica::start(self.environment(&self.redis.url()))
+        Replica::start(self.environment())
     }
 
     /// What a process is told; its own addresses are not in it.
-    pub(crate) fn environment(&self, redis_url: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("GRYT_SIGNALING_SERVER_ID", self.id.to_string()),
             ("GRYT_SIGNALING_NAME", "Home".to_owned()),
@@ -78,36 +102,55 @@ impl Server {
             // Nobody talks here.
             ("GRYT_SIGNALING_SFU_URLS", "http://127.0.0.1:1".to_owned()),
             ("GRYT_SIGNALING_ISSUERS", self.issuer.described.clone()),
-            ("GRYT_SIGNALING_REDIS_URL", redis_url.to_owned()),
-            (
-                "GRYT_SIGNALING_CQL_CONTACT_POINTS",
-                CASSANDRA.address().to_string(),
-            ),
+            ("GRYT_SIGNALING_REDIS_URL", self.redis_url.clone()),
+            ("GRYT_SIGNALING_REDIS_PASSWORD_FILE", self.file("password")),
+            ("GRYT_SIGNALING_CQL_CONTACT_POINTS", cassandra()),
             ("GRYT_SIGNALING_CQL_DATACENTER", DATACENTER.to_owned()),
             ("GRYT_SIGNALING_CQL_PASSWORD_FILE", self.file("password")),
             ("GRYT_SIGNALING_LOG", "info".to_owned()),
         ]
     }
 
-    /// Runs one of the commands for Jobs, which has to work.
-    pub(crate) fn administer(&self, command: &str) {
-        let output = self.try_administer(command, "admin");
-        let printed = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command}: {printed}");
+    /// Runs one of the commands for Jobs, which has to work, and gives back what it logs.
+    pub(crate) fn administer(&self, command: &str) -> String {
+        self.administer_without(command, &[])
     }
 
-    /// Runs one of the commands for Jobs with the password in this file.
-    pub(crate) fn try_administer(&self, command: &str, password: &str) -> Output {
+    /// The same where back ends are left out: `CQL`, `REDIS`.
+    pub(crate) fn administer_without(&self, command: &str, left_out: &[&str]) -> String {
+        let output = self.try_administer(command, "admin", left_out);
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command}: {printed}");
+        printed
+    }
+
+    /// Runs one of the commands for Jobs with the database's password in this file.
+    pub(crate) fn try_administer(
+        &self,
+        command: &str,
+        password: &str,
+        left_out: &[&str],
+    ) -> Output {
+        let mut environment = self.environment();
+        environment.extend([
+            ("GRYT_SIGNALING_CQL_ADMIN_ROLE", SUPERUSER.to_owned()),
+            (
+                "GRYT_SIGNALING_CQL_ADMIN_PASSWORD_FILE",
+                self.file(password),
+            ),
+            ("GRYT_SIGNALING_CQL_REPLICATION", format!("{DATACENTER}:1")),
+            ("GRYT_SIGNALING_REDIS_ADMIN_USER", ADMINISTRATOR.to_owned()),
+            (
+                "GRYT_SIGNALING_REDIS_ADMIN_PASSWORD_FILE",
+                self.file("redis-admin"),
+            ),
+        ]);
+        let is_left_out = |name: &str| left_out.iter().any(|part| name.contains(part));
+        environment.retain(|(name, _)| !is_left_out(name));
         Command::new(PROGRAM)
             .arg(command)
             .env_clear()
-            .envs(self.environment(&self.redis.url()))
-            .env("GRYT_SIGNALING_CQL_ADMIN_ROLE", SUPERUSER)
-            .env(
-                "GRYT_SIGNALING_CQL_ADMIN_PASSWORD_FILE",
-                self.file(password),
-            )
-            .env("GRYT_SIGNALING_CQL_REPLICATION", format!("{DATACENTER}:1"))
+            .envs(environment)
             .output()
             .unwrap()
     }
@@ -120,10 +163,15 @@ impl Server {
         Chatter::enter(name, token, addresses).await
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         let path: PathBuf = self.folder.path().join(name);
         path.to_str().unwrap().to_owned()
     }
+}
+
+/// Where the database is.
+pub(crate) fn cassandra() -> String {
+    CASSANDRA.address().to_string()
 }
 
 /// A port that nobody listens on.

@@ -79,6 +79,12 @@ impl Cluster {
         url
     }
 
+    /// All of them, primaries first.
+    #[must_use]
+    pub fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
     /// Ends the first primary of a key's slot as `kill -9` does, and waits until its replica has
     /// taken over.
     pub fn fail_over(&mut self, key: &str) {

@@ -1,7 +1,7 @@
 //! Servers that share a Redis, users that may do little, and TLS.
 
 use gryt_backends::redis::Redis;
-use gryt_bus::redis::{RedisBus, RedisConfig};
+use gryt_bus::redis::{RedisBus, RedisConfig, provision, user_name};
 use gryt_bus::{Bus as _, EventId, Replay};
 use gryt_model::ServerId;
 
@@ -31,11 +31,10 @@ async fn user_with_the_named_rights_is_enough_for_its_server_and_for_no_other() 
     let redis = Redis::start(&[]);
     let server = ServerId::from_random([70; 16]);
     let other = ServerId::from_random([71; 16]);
-    let (keys, channels) = (format!("~{{{server}}}:*"), format!("&{{{server}}}*"));
-    let mut rights = vec!["ACL", "SETUSER", "tenant", "on", ">p@ss", &keys, &channels];
-    rights.extend(RedisBus::COMMANDS.split_whitespace());
-    redis.run(&rights);
-    let url = format!("redis://tenant:p%40ss@127.0.0.1:{}", redis.port());
+    let administrator: RedisConfig = redis.url().parse().unwrap();
+    provision(&administrator, &server, "p@ss").await.unwrap();
+    let user = user_name(&server);
+    let url = format!("redis://{user}:p%40ss@127.0.0.1:{}", redis.port());
 
     let bus = process_of(&url, &server).await;
     let mut subscription = bus.subscribe();
@@ -58,7 +57,7 @@ async fn user_with_the_named_rights_is_enough_for_its_server_and_for_no_other() 
         vec!["CONFIG", "GET", "*"],
         vec!["FLUSHALL"],
     ] {
-        let mut as_tenant = vec!["--no-auth-warning", "--user", "tenant", "--pass", "p@ss"];
+        let mut as_tenant = vec!["--no-auth-warning", "--user", &user, "--pass", "p@ss"];
         as_tenant.extend(&command);
         let refusal = redis.try_run(&as_tenant).unwrap_err();
         assert!(refusal.contains("NOPERM"), "{command:?}: {refusal}");

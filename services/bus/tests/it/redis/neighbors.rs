@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use gryt_backends::redis::Redis;
-use gryt_bus::redis::{RedisBus, start_presence};
+use gryt_bus::redis::{provision, start_presence, user_name};
 use gryt_bus::{Allowance, Presence, Quotas};
 use gryt_model::{MemberId, ServerId};
 
@@ -159,14 +159,10 @@ async fn presence_is_written_anew_into_a_redis_that_lost_it() {
 async fn another_server_sees_nobody_and_the_named_rights_are_enough() {
     let redis = Redis::start(&[]);
     let mut other = Seen::of(&redis.url(), &ServerId::from_random([80; 16]));
-    let (keys, channels) = (
-        format!("~{{{}}}:*", server()),
-        format!("&{{{}}}*", server()),
-    );
-    let mut rights = vec!["ACL", "SETUSER", "tenant", "on", ">p@ss", &keys, &channels];
-    rights.extend(RedisBus::COMMANDS.split_whitespace());
-    redis.run(&rights);
-    let url = format!("redis://tenant:p%40ss@127.0.0.1:{}", redis.port());
+    let administrator = redis.url().parse().unwrap();
+    provision(&administrator, &server(), "p@ss").await.unwrap();
+    let user = user_name(&server());
+    let url = format!("redis://{user}:p%40ss@127.0.0.1:{}", redis.port());
 
     let mut a = Seen::of(&url, &server());
     let b = Seen::of(&url, &server());
