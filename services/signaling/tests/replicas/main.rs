@@ -9,6 +9,7 @@
 mod chat;
 mod chatter;
 mod credentials;
+mod isolation;
 mod issuer;
 mod limits;
 mod presence;
