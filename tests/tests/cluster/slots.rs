@@ -268,7 +268,9 @@ struct SfuPod {
 async fn pod(space: &Namespace, slot: i64) -> Result<SfuPod> {
     let pods = space.get("pods").await?;
     let mut pods = pods["items"].as_array().into_iter().flatten();
-    let found = pods.find(|pod| pod["metadata"]["labels"]["gryt.chat/slot"] == slot.to_string());
+    let slot = slot.to_string();
+    let is_it = |pod: &Value| pod["metadata"]["labels"]["gryt.chat/slot"] == slot.as_str();
+    let found = pods.find(|pod| is_it(pod));
     let found = found.with_context(|| format!("no pod of SFU {slot}"))?;
     let text = |value: &Value| value.as_str().map(str::to_owned).context("no text");
     Ok(SfuPod {

@@ -105,6 +105,7 @@ impl Chatter {
                     channel_id: channel_id.clone(),
                     text: text.to_owned(),
                     nonce: text.replace(' ', "-"),
+                    attachments: Vec::new(),
                 });
                 match self.try_ask(request).await {
                     Some(Reply::SentMessage(sent)) => return sent.message.unwrap().message_id,

@@ -60,6 +60,7 @@ fn about_channel(channel_id: &str, message_id: u64) -> Vec<Request> {
             channel_id: channel_id.clone(),
             text: "hers".to_owned(),
             nonce: "n".to_owned(),
+            attachments: Vec::new(),
         }),
         Request::EditMessage(wire::EditMessage {
             channel_id: channel_id.clone(),
