@@ -63,7 +63,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
 fn start(hostname: &str) -> Result<()> {
     anyhow::ensure!(
         packages::is_root(),
-        "nodes are namespaces of this machine, which only root may make: sudo -E cargo xtask cluster up"
+        "nodes are namespaces of this machine, which only root may make: sudo -E env \"PATH=$PATH\" cargo xtask cluster up"
     );
     let nodes = Nodes::developers()?;
     let images = nodes.prepare()?;
