@@ -59,12 +59,14 @@ pub fn resolve(
     classes: &[Arc<GrytServerClass>],
 ) -> Result<ResolvedClass, Refusal> {
     let find = |name: &str| classes.iter().find(|class| class.name_any() == name);
+    let choice = || choice(server, classes);
     if let Some(name) = &server.spec.class_name {
         return find(name).map(|class| ResolvedClass::of(class)).ok_or_else(|| {
             Refusal::new(
                 Reason::ClassNotFound,
                 format!(
-                    "spec.className names the GrytServerClass \"{name}\", which doesn't exist: create it or name another."
+                    "spec.className names the GrytServerClass \"{name}\", which doesn't exist: name another ({}), or ask who runs the cluster to make this one.",
+                    choice()
                 ),
             )
         });
@@ -74,19 +76,23 @@ pub fn resolve(
             Refusal::new(
                 Reason::ClassNotFound,
                 format!(
-                    "The GrytServerClass \"{pinned}\", which serves this server, is gone: bring it back or name another in spec.className."
+                    "The GrytServerClass \"{pinned}\", which serves this server, is gone: name another in spec.className ({}), or ask who runs the cluster to bring it back.",
+                    choice()
                 ),
             )
         });
     }
-    default_class(classes)
+    default_class(server, classes)
 }
 
 fn pinned(server: &GrytServer) -> Option<&str> {
     server.status.as_ref()?.class_name.as_deref()
 }
 
-fn default_class(classes: &[Arc<GrytServerClass>]) -> Result<ResolvedClass, Refusal> {
+fn default_class(
+    server: &GrytServer,
+    classes: &[Arc<GrytServerClass>],
+) -> Result<ResolvedClass, Refusal> {
     let mut defaults = classes.iter().filter(|class| class.spec.default);
     match (defaults.next(), defaults.next()) {
         (Some(class), None) => Ok(ResolvedClass::of(class)),
@@ -103,22 +109,46 @@ fn default_class(classes: &[Arc<GrytServerClass>]) -> Result<ResolvedClass, Refu
             name: None,
             spec: GrytServerClassSpec::default(),
         }),
-        (None, _) => {
-            let names = names(classes.iter());
-            Err(Refusal::new(
-                Reason::ClassRequired,
-                format!(
-                    "No GrytServerClass is marked as default: name one in spec.className (there are: {names})."
-                ),
-            ))
-        }
+        (None, _) => Err(Refusal::new(
+            Reason::ClassRequired,
+            format!(
+                "No GrytServerClass is marked as default: name one in spec.className ({}).",
+                choice(server, classes)
+            ),
+        )),
     }
 }
 
+/// The classes that the server may name: those that are open to its namespace.
+fn choice(server: &GrytServer, classes: &[Arc<GrytServerClass>]) -> String {
+    let namespace = server.namespace().unwrap_or_default();
+    let open = classes
+        .iter()
+        .filter(|class| is_open_to(&class.spec, &namespace));
+    match names(open) {
+        names if names.is_empty() => "there is none for this namespace".to_owned(),
+        names => format!("there are: {names}"),
+    }
+}
+
+/// In order, and no more than a person reads.
 fn names<'a>(classes: impl Iterator<Item = &'a Arc<GrytServerClass>>) -> String {
+    const MOST: usize = 5;
     let mut names: Vec<_> = classes.map(|class| class.name_any()).collect();
     names.sort();
-    names.join(", ")
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let names = names.join(", ");
+    if more > 0 {
+        format!("{names} and {more} more")
+    } else {
+        names
+    }
+}
+
+fn is_open_to(class: &GrytServerClassSpec, namespace: &str) -> bool {
+    let allowed = &class.allowed_namespaces;
+    allowed.is_empty() || allowed.iter().any(|allowed| allowed == namespace)
 }
 
 /// Refuses a class that isn't for this namespace and host name.
@@ -128,8 +158,7 @@ pub(crate) fn check_allowed(
     hostname: &crate::names::Hostname,
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    let allowed = &class.spec.allowed_namespaces;
-    if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == namespace) {
+    if !is_open_to(&class.spec, namespace) {
         refusals.push(Refusal::new(
             Reason::NamespaceNotAllowed,
             format!(

@@ -101,6 +101,28 @@ fn without_a_clear_default_the_server_has_to_name_one() {
     );
 }
 
+#[test]
+fn a_tenant_is_told_which_classes_he_may_name_and_whom_to_ask() {
+    let told = |server: &GrytServer, names: &[&str]| {
+        let mut classes: Vec<_> = names.iter().map(|name| class(name)).collect();
+        let mut theirs = class("theirs");
+        theirs.spec.allowed_namespaces = vec!["team-b".to_owned()];
+        classes.push(theirs);
+        let classes: Vec<_> = classes.into_iter().map(Arc::new).collect();
+        resolve(server, &classes).unwrap_err().message
+    };
+    for server in [named("gone"), pinned_to("gone")] {
+        let message = told(&server, &["b", "a"]);
+        assert!(message.contains("(there are: a, b)"), "{message}");
+        assert!(message.contains("ask who runs the cluster"), "{message}");
+        let message = told(&server, &["g", "f", "e", "d", "c", "b", "a"]);
+        assert!(message.contains("a, b, c, d, e and 2 more)"), "{message}");
+        let message = told(&server, &[]);
+        assert!(message.contains("(there is none for this"), "{message}");
+        assert!(!message.contains("theirs"), "{message}");
+    }
+}
+
 fn check(change: impl FnOnce(&mut GrytServerClassSpec)) -> Vec<Reason> {
     let mut class = ResolvedClass::of(&class("shared"));
     change(&mut class.spec);
