@@ -1,10 +1,15 @@
 //! Events: what changed at a server that a person cares about. Made from two statuses, so that a
 //! reconcile that changes nothing tells nothing.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tokio::time::Instant;
 
 use crate::crd::GrytServerStatus;
 use crate::metrics::{Kind, Metrics, Verb};
@@ -58,10 +63,20 @@ pub fn notices(before: Option<&GrytServerStatus>, after: &GrytServerStatus) -> V
     notices
 }
 
+/// How long kube's recorder counts the same Event up.
+const SAME_FOR: Duration = Duration::from_secs(6 * 60);
+/// Messages that are remembered for counting up, about as many as a restart of a large cluster
+/// tells in that time. With one more all are forgotten: then Events are written anew.
+const MOST_MESSAGES: usize = 1024;
+
 /// Writes Events. The same one again within six minutes counts up instead.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    client: Client,
+    reporter: Reporter,
+    /// One recorder for each message, and when it was used last. kube takes Events that differ in
+    /// nothing but their message for the same, and would count the first one up.
+    recorders: Arc<Mutex<HashMap<String, (Instant, Recorder)>>>,
     metrics: Metrics,
 }
 
@@ -80,9 +95,27 @@ impl Events {
             instance: Some(instance),
         };
         Self {
-            recorder: Recorder::new(client, reporter),
+            client,
+            reporter,
+            recorders: Arc::default(),
             metrics,
         }
+    }
+
+    fn recorder(&self, message: &str) -> Recorder {
+        let now = Instant::now();
+        let recorders = self.recorders.lock();
+        let mut recorders = recorders.unwrap_or_else(PoisonError::into_inner);
+        recorders.retain(|_, (used, _)| now.duration_since(*used) < SAME_FOR);
+        if recorders.len() >= MOST_MESSAGES {
+            recorders.clear();
+        }
+        let (used, recorder) = recorders.entry(message.to_owned()).or_insert_with(|| {
+            let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+            (now, recorder)
+        });
+        *used = now;
+        recorder.clone()
     }
 
     /// Writes one Event. A failure is logged and forgotten: Events explain, nothing waits for them.
@@ -94,6 +127,7 @@ impl Events {
             mut message,
         } = notice;
         message.truncate(message.floor_char_boundary(MAX_NOTE_BYTES));
+        let recorder = self.recorder(&message);
         let event = Event {
             type_: if warning {
                 EventType::Warning
@@ -106,7 +140,7 @@ impl Events {
             secondary: None,
         };
         self.metrics.wrote(Kind::Event, Verb::Create);
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        if let Err(error) = recorder.publish(&event, about).await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "event not written"
@@ -117,8 +151,14 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::{Method, Request, Response};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
+    use kube::Resource as _;
+    use kube::client::Body;
+    use tower::service_fn;
 
     use super::*;
 
@@ -169,5 +209,47 @@ mod tests {
         assert_eq!(reasons(Some(&lost), &ready), ["Yes"]);
         assert_eq!(reasons(None, &stalled), ["NoClass"]);
         assert!(notices(None, &stalled)[0].warning);
+    }
+
+    /// The method and the note of each Event that was written.
+    type Written = Arc<Mutex<Vec<(Method, String)>>>;
+
+    fn cluster(written: Written) -> Client {
+        let answer = move |request: Request<Body>| {
+            let written = Arc::clone(&written);
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect_bytes().await.unwrap();
+                let event: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let note = event["note"].as_str().unwrap().to_owned();
+                written.lock().unwrap().push((head.method, note));
+                Ok::<_, Infallible>(Response::new(Body::from(body.to_vec())))
+            }
+        };
+        Client::new(service_fn(answer), "default")
+    }
+
+    #[tokio::test]
+    async fn only_an_event_with_the_same_words_is_counted_up() {
+        let written = Written::default();
+        let client = cluster(Arc::clone(&written));
+        let events = Events::new(client, "test".to_owned(), Metrics::default());
+        let about = crate::fixture::server("chat").object_ref(&());
+        let (there, back) = ("Takes b in the place of a", "Takes a in the place of b");
+        for message in [there, back, there] {
+            let notice = Notice {
+                warning: false,
+                reason: "RollingOut".to_owned(),
+                message: message.to_owned(),
+            };
+            events.tell(&about, notice).await;
+        }
+        let written = written.lock().unwrap().clone();
+        let expected = [
+            (Method::POST, there.to_owned()),
+            (Method::POST, back.to_owned()),
+            (Method::PATCH, there.to_owned()),
+        ];
+        assert_eq!(written, expected);
     }
 }
