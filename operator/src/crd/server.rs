@@ -18,7 +18,7 @@ use super::{GrytServerStatus, OBJECT_NAME, PodTemplate, is_default};
     category = "gryt",
     derive = "Default",
     derive = "PartialEq",
-    doc = "A voice, video and text chat server for one community. Only spec.hostname is required.",
+    doc = "A voice and text chat server for one community. Only spec.hostname is required.",
     printcolumn(
         name = "Ready",
         type_ = "string",
