@@ -147,6 +147,7 @@ pub(crate) fn pod(component: Component) -> PodSeen {
         ready: true,
         terminating: false,
         ended: false,
+        version: Some("0.4.0".to_owned()),
         trouble: None,
     }
 }

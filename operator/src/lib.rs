@@ -30,3 +30,4 @@ pub mod secrets;
 pub mod status;
 pub mod valid;
 pub mod validate;
+mod version;

@@ -257,6 +257,8 @@ pub struct PodSeen {
     pub terminating: bool,
     /// Its containers have ended for good (phase Succeeded or Failed): it carries no call.
     pub ended: bool,
+    /// The version of the image of its first container.
+    pub version: Option<String>,
     /// Why it doesn't run: a container's waiting reason and message (ImagePullBackOff,
     /// CrashLoopBackOff, CreateContainerConfigError) or the PodScheduled condition's.
     pub trouble: Option<PodTrouble>,

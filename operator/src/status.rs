@@ -122,13 +122,13 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> GrytServerStatus {
         observed_generation: Some(generation),
         signaling: Some(findings::count(facts, Component::Signaling)),
         sfu: Some(findings::count(facts, Component::Sfu)),
+        version: findings::version(facts).or(previous.version),
         // What was reported of the last good state stays true while it keeps running.
         ..previous
     };
     let previous = previous_conditions(facts.server);
     if let Some(valid) = facts.outcome.valid() {
         next.address = valid.origin.clone();
-        next.version = Some(valid.images.version.clone());
         next.class_name = valid.class.name.clone();
         next.exposure = Some(ExposureStatus {
             web: valid.web.type_(),

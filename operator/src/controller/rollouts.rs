@@ -26,6 +26,7 @@ use crate::observed::{Children, DeploymentSeen};
 use crate::rollout::slots::{SlotSeen, turns};
 use crate::rollout::{Limits, Member, Plan, Stage, plan};
 use crate::valid::{Slot, ValidImages, ValidServer};
+use crate::version::version;
 
 /// When servers were told to take a new image, and who waits for that.
 #[derive(Debug, Default)]
@@ -199,7 +200,7 @@ pub(super) async fn take_turn(
     children: &Children,
     valid: &mut ValidServer,
 ) -> Turn {
-    let running = running(server, children, valid);
+    let running = running(children, valid);
     if running
         .as_ref()
         .is_none_or(|running| is_same(running, &valid.images))
@@ -491,18 +492,16 @@ fn deployments(
 
 /// The images that the server's Deployments name, if it has both. Of its SFUs one that differs
 /// from what is wanted speaks for all.
-fn running(server: &GrytServer, children: &Children, valid: &ValidServer) -> Option<ValidImages> {
+fn running(children: &Children, valid: &ValidServer) -> Option<ValidImages> {
     let signaling = children.signaling.as_ref()?.image.clone()?;
     let images = || sfus(children, valid).filter_map(|(_, seen)| seen.image.as_ref());
     let other = images().find(|image| **image != valid.images.sfu);
     let sfu = other.or_else(|| images().next())?.clone();
-    let status = server.status.as_ref();
-    let version = status.and_then(|status| status.version.clone());
     Some(ValidImages {
+        version: version(&signaling),
         signaling,
         sfu,
         pull_policy: valid.images.pull_policy,
-        version: version.unwrap_or_else(|| valid.images.version.clone()),
     })
 }
 

@@ -35,7 +35,7 @@ use super::{GrytServerStatus, OBJECT_NAME, PodTemplate, is_default};
         name = "Version",
         type_ = "string",
         json_path = ".status.version",
-        description = "The version that runs"
+        description = "The version that runs, or ran last"
     ),
     printcolumn(
         name = "Class",

@@ -32,7 +32,7 @@ pub struct GrytServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 
-    /// The version that runs: the tag of the signaling image.
+    /// The version that runs, or ran last: the tag of the image of the signaling pods that serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 

@@ -12,6 +12,7 @@ use kube::ResourceExt as _;
 use super::live::ServerKey;
 use crate::labels::{COMPONENT_LABEL, SLOT_LABEL};
 use crate::observed::{Cluster, Component, NodeSeen, PodSeen, PodTrouble};
+use crate::version::version;
 
 const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
 
@@ -226,6 +227,7 @@ impl Surroundings {
 }
 
 fn read_pod(pod: &Pod) -> PodSeen {
+    let container = pod.spec.as_ref().and_then(|spec| spec.containers.first());
     let label = |name| pod.labels().get(name).map(String::as_str);
     let status = pod.status.as_ref();
     let ready = status
@@ -249,6 +251,9 @@ fn read_pod(pod: &Pod) -> PodSeen {
         ended: status
             .and_then(|status| status.phase.as_deref())
             .is_some_and(|phase| matches!(phase, "Succeeded" | "Failed")),
+        version: container
+            .and_then(|container| container.image.as_deref())
+            .map(version),
         trouble: pod_trouble(pod),
     }
 }
@@ -340,5 +345,19 @@ mod tests {
         };
         assert_eq!(nodes(&["a", "b"]), ["a", "b"]);
         assert_eq!(nodes(&["b"]), ["b"]);
+    }
+
+    #[test]
+    fn a_pods_version_is_that_of_its_first_container() {
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "chat-signaling-x"},
+            "spec": {"containers": [
+                {"name": "signaling", "image": "r:5000/gryt-signaling:0.4.1"},
+                {"name": "injected", "image": "r/mesh:9"},
+            ]},
+        }))
+        .unwrap();
+        assert_eq!(read_pod(&pod).version.as_deref(), Some("0.4.1"));
+        assert_eq!(read_pod(&Pod::default()).version, None);
     }
 }

@@ -7,7 +7,7 @@ use super::Facts;
 use crate::conditions::{
     Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth,
 };
-use crate::observed::{Children, Component, DeploymentSeen, PodTrouble, VolumeSeen};
+use crate::observed::{Children, Component, DeploymentSeen, PodSeen, PodTrouble, VolumeSeen};
 use crate::quantity::bytes;
 use crate::valid::{Announced, Pending, Tls, ValidServer, Web};
 
@@ -33,6 +33,22 @@ pub(super) fn count(facts: &Facts<'_>, component: Component) -> String {
     let deployments = deployments(facts, component);
     let ready: i32 = deployments.iter().map(|seen| seen.ready).sum();
     format!("{ready}/{}", wanted(facts, component))
+}
+
+/// The version that serves. While pods of two versions do, the one that was there before.
+pub(super) fn version(facts: &Facts<'_>) -> Option<String> {
+    let pods = facts.children.pods.iter();
+    let serves = |pod: &&PodSeen| {
+        pod.component == Component::Signaling && pod.ready && !pod.terminating && !pod.ended
+    };
+    let versions: Vec<&String> = pods
+        .filter(serves)
+        .filter_map(|pod| pod.version.as_ref())
+        .collect();
+    let before = facts.server.status.as_ref();
+    let before = before.and_then(|status| status.version.as_ref());
+    let stays = before.filter(|before| versions.contains(before));
+    stays.or_else(|| versions.first().copied()).cloned()
 }
 
 /// Without SFUs that are leaving, as far as that is known.

@@ -396,6 +396,35 @@ fn a_suspended_server_drains_and_then_rests() {
 }
 
 #[test]
+fn the_version_is_the_one_that_runs_and_not_the_one_that_is_wanted() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.report(0).version, None, "nothing runs yet");
+    scene.observed.children = running();
+    assert_eq!(scene.report(10).version.as_deref(), Some("0.4.0"));
+
+    let mut scene = scene.with_class(|class| class.spec.images.tag = Some("typo".to_owned()));
+    let mut new = scene.observed.children.pods[0].clone();
+    new.version = Some("typo".to_owned());
+    new.ready = false;
+    scene.observed.children.pods.insert(0, new);
+    assert_eq!(scene.report(20).version.as_deref(), Some("0.4.0"));
+    scene.observed.children.pods.remove(1);
+    assert_eq!(
+        scene.report(30).version.as_deref(),
+        Some("0.4.0"),
+        "ran last"
+    );
+
+    let mut old = scene.observed.children.pods[0].clone();
+    (old.version, old.ready) = (Some("0.4.0".to_owned()), true);
+    scene.observed.children.pods[0].ready = true;
+    scene.observed.children.pods.push(old);
+    assert_eq!(scene.report(40).version.as_deref(), Some("0.4.0"));
+    scene.observed.children.pods.last_mut().unwrap().terminating = true;
+    assert_eq!(scene.report(50).version.as_deref(), Some("typo"));
+}
+
+#[test]
 fn a_child_that_the_api_server_refuses_stalls() {
     let mut scene = Scene::running();
     scene.trouble = Some("The PersistentVolumeClaim is over the quota.".to_owned());

@@ -134,6 +134,30 @@ fn a_server_that_changed_its_class_is_held_by_the_new_one_only() {
 }
 
 #[test]
+fn a_tag_that_is_taken_back_is_told_the_right_way_round() {
+    let mut observed = observed().with_class(|class| {
+        class.spec.images.tag = Some("test".to_owned());
+    });
+    observed.children = crate::fixture::running();
+    let signaling = observed.children.signaling.as_mut().unwrap();
+    signaling.image = Some("ghcr.io/gryt-chat/gryt-signaling:typo".to_owned());
+    // No pod ever ran the mistyped one.
+    let observed = observed.with_server(|server| {
+        server.status = Some(crate::crd::GrytServerStatus {
+            version: Some("test".to_owned()),
+            ..Default::default()
+        });
+    });
+    let valid = validate(&observed, &defaults()).unwrap();
+    let running = running(&observed.children, &valid).unwrap();
+    let message = rolling_out(None, &running, &valid);
+    assert!(
+        message.starts_with("Takes version test in the place of typo;"),
+        "{message}"
+    );
+}
+
+#[test]
 fn the_event_about_a_class_names_no_tenant() {
     let mut valid = validate(&observed(), &defaults()).unwrap();
     valid.class = ResolvedClass {

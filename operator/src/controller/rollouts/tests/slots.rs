@@ -13,7 +13,7 @@ const NEW: &str = "registry.example.org/sfu:new";
 const OLD: &str = "registry.example.org/sfu:old";
 
 /// `images` are what the SFUs run; all of them serve. The class wants [`NEW`].
-fn scene(images: &[&str]) -> (GrytServer, Children, ValidServer) {
+fn scene(images: &[&str]) -> (Children, ValidServer) {
     let mut observed = observed().with_class(|class| {
         class.spec.images.sfu = Some(NEW.to_owned());
     });
@@ -32,8 +32,7 @@ fn scene(images: &[&str]) -> (GrytServer, Children, ValidServer) {
         observed.children.media_services.insert(slot, media);
     }
     let valid = validate(&observed, &defaults()).unwrap();
-    let server = (*observed.server).clone();
-    (server, observed.children, valid)
+    (observed.children, valid)
 }
 
 /// What each SFU is built with.
@@ -46,7 +45,7 @@ fn images(valid: &ValidServer) -> Vec<&str> {
 
 #[test]
 fn the_quieter_one_of_those_that_change_goes_first() {
-    let (_, children, valid) = scene(&[OLD, NEW, OLD]);
+    let (children, valid) = scene(&[OLD, NEW, OLD]);
     let (changing, calls) = ([0, 2].into(), [(0, 3), (2, 1)].into());
     let turn = turns(&slots(&children, &valid, &changing, &calls));
     assert_eq!(turn, [2].into());
@@ -54,7 +53,7 @@ fn the_quieter_one_of_those_that_change_goes_first() {
 
 #[test]
 fn whose_turn_it_is_not_is_neither_applied_nor_deleted() {
-    let (_, _, valid) = scene(&[OLD, NEW, OLD]);
+    let (_, valid) = scene(&[OLD, NEW, OLD]);
     let sources = Sources {
         own: &OwnSecrets::default(),
         platform_tls: &BTreeMap::new(),
@@ -71,8 +70,8 @@ fn whose_turn_it_is_not_is_neither_applied_nor_deleted() {
 
 #[test]
 fn a_server_that_is_held_rolls_none_of_its_sfus_forth_or_back() {
-    let (server, children, mut valid) = scene(&[NEW, OLD]);
-    let found = running(&server, &children, &valid).unwrap();
+    let (children, mut valid) = scene(&[NEW, OLD]);
+    let found = running(&children, &valid).unwrap();
     assert_eq!(found.sfu, OLD, "it has not come through");
     valid.images = found;
     keep_images(&children, &mut valid);
@@ -81,12 +80,11 @@ fn a_server_that_is_held_rolls_none_of_its_sfus_forth_or_back() {
 
 #[test]
 fn an_sfu_that_leaves_is_no_part_of_a_rollout() {
-    let (mut server, mut children, mut valid) = scene(&[NEW, OLD]);
-    server.spec.sfu.replicas = 1;
+    let (mut children, mut valid) = scene(&[NEW, OLD]);
     valid.slots[1].leaving = true;
     let seen = children.sfus.get_mut(&1).unwrap();
     (seen.wanted, seen.replicas, seen.available) = (0, 0, 0);
-    assert_eq!(running(&server, &children, &valid).unwrap().sfu, NEW);
+    assert_eq!(running(&children, &valid).unwrap().sfu, NEW);
     assert!(is_serving(&children, &valid));
     let seen = slots(&children, &valid, &BTreeSet::new(), &BTreeMap::new());
     assert_eq!(seen.len(), 1);
@@ -113,8 +111,8 @@ async fn with_each_sfu_that_comes_through_the_servers_time_begins_anew() {
 
 #[test]
 fn people_are_told_how_several_sfus_follow() {
-    let (server, children, valid) = scene(&[OLD, OLD]);
-    let running = running(&server, &children, &valid).unwrap();
+    let (children, valid) = scene(&[OLD, OLD]);
+    let running = running(&children, &valid).unwrap();
     let told = |calls| {
         let occupancy = Occupancy {
             calls,
