@@ -117,6 +117,7 @@ pub(crate) fn volume() -> VolumeSeen {
         requested: Some("1Gi".to_owned()),
         capacity: Some("1Gi".to_owned()),
         storage_class_name: Some("standard".to_owned()),
+        volume_name: Some("pv-1".to_owned()),
         owner_uid: Some("uid-chat".to_owned()),
         server_id: Some(ID.to_owned()),
         trouble: None,

@@ -230,6 +230,8 @@ pub struct VolumeSeen {
     pub capacity: Option<String>,
     /// `spec.storageClassName`.
     pub storage_class_name: Option<String>,
+    /// `spec.volumeName`: the PersistentVolume that it is bound to, or is to be.
+    pub volume_name: Option<String>,
     /// The UID of the GrytServer that an owner reference names.
     pub owner_uid: Option<String>,
     /// The annotation `gryt.chat/server-id`.
@@ -262,6 +264,13 @@ pub struct PodSeen {
     /// Why it doesn't run: a container's waiting reason and message (ImagePullBackOff,
     /// CrashLoopBackOff, CreateContainerConfigError) or the PodScheduled condition's.
     pub trouble: Option<PodTrouble>,
+}
+
+impl VolumeSeen {
+    /// No volume was ever bound to it, so that it holds nothing.
+    pub(crate) fn was_never_bound(&self) -> bool {
+        self.phase == "Pending" && self.volume_name.is_none()
+    }
 }
 
 impl PodSeen {

@@ -93,6 +93,7 @@ fn volume(object: &Object) -> VolumeSeen {
         requested: text(&spec["resources"]["requests"]["storage"]),
         capacity: text(&status["capacity"]["storage"]),
         storage_class_name: text(&spec["storageClassName"]),
+        volume_name: text(&spec["volumeName"]).filter(|name| !name.is_empty()),
         owner_uid: owner.into_iter().next(),
         server_id: object.annotations().get(SERVER_ID_ANNOTATION).cloned(),
         trouble: ["ControllerResizeError", "NodeResizeError"]
@@ -164,4 +165,38 @@ fn text(value: &Value) -> Option<String> {
 
 fn number(value: &Value) -> Option<i32> {
     value.as_i64().and_then(|number| number.try_into().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(object: Value) -> Object {
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_claim_was_never_bound_while_it_names_no_volume() {
+        let claim = |phase: &str, volume: Value| {
+            volume_of(
+                &json!({"storageClassName": "fast", "volumeName": volume}),
+                phase,
+            )
+        };
+        assert!(claim("Pending", Value::Null).was_never_bound());
+        assert!(claim("Pending", "".into()).was_never_bound());
+        assert!(!claim("Pending", "pv-1".into()).was_never_bound());
+        assert!(!claim("Bound", "pv-1".into()).was_never_bound());
+        assert!(!claim("Lost", Value::Null).was_never_bound());
+    }
+
+    fn volume_of(spec: &Value, phase: &str) -> VolumeSeen {
+        volume(&object(json!({
+            "metadata": {"name": "chat-data"},
+            "spec": spec,
+            "status": {"phase": phase},
+        })))
+    }
 }

@@ -313,9 +313,21 @@ fn storage(facts: &Facts<'_>) -> Draft {
         _ => draft(
             Truth::False,
             "VolumePending",
-            "The volume isn't bound: it waits for the pod that uses it, or for a StorageClass that can provide it.".to_owned(),
+            unbound(volume),
         ),
     }
+}
+
+/// The operator reads no StorageClasses, so it can only name the one that matters.
+fn unbound(volume: &VolumeSeen) -> String {
+    let provider = match volume.storage_class_name.as_deref() {
+        None => "a StorageClass: it has none, and the cluster had no default one".to_owned(),
+        Some("") => "a PersistentVolume made by hand, as its storageClassName is empty".to_owned(),
+        Some(name) => format!(
+            "the StorageClass \"{name}\", which has to exist and to provide volumes (kubectl get storageclass {name})"
+        ),
+    };
+    format!("The volume isn't bound: it waits for the pod that uses it, or for {provider}.")
 }
 
 fn bound(volume: &VolumeSeen, draft: impl Fn(Truth, &str, String) -> Draft) -> Draft {

@@ -597,6 +597,21 @@ fn a_volume_says_how_it_is() {
 }
 
 #[test]
+fn a_volume_that_is_not_bound_names_the_storage_class_that_it_waits_for() {
+    let of = |class: Option<&str>| {
+        let mut scene = Scene::running();
+        let volume = scene.observed.children.volume.as_mut().unwrap();
+        volume.phase = "Pending".to_owned();
+        volume.volume_name = None;
+        volume.storage_class_name = class.map(str::to_owned);
+        message(&scene.status(), STORAGE_READY).to_owned()
+    };
+    assert!(of(Some("fast")).contains("the StorageClass \"fast\", which has to exist"));
+    assert!(of(None).contains("no default one"));
+    assert!(of(Some("")).contains("made by hand"));
+}
+
+#[test]
 fn media_waits_are_explained() {
     let of = |hostname: Option<&str>| {
         let mut scene = Scene::running().with_class(|class| {

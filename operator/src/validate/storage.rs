@@ -1,5 +1,7 @@
 //! The volume: within the class's limit, never smaller than it is, never another server's.
 
+use kube::ResourceExt as _;
+
 use super::Names;
 use crate::class::ResolvedClass;
 use crate::crd::ADOPT_ANNOTATION;
@@ -79,6 +81,15 @@ fn check_owner(observed: &Observed, names: &Names, volume: &VolumeSeen) -> Optio
 fn check_volume(observed: &Observed, names: &Names, volume: &VolumeSeen) -> Vec<Refusal> {
     let storage = &observed.server.spec.storage;
     let name = names.name.data();
+    // The operator may not delete claims, whose volumes hold what people wrote: a person may.
+    let or_anew = if volume.was_never_bound() {
+        let namespace = observed.server.namespace().unwrap_or_default();
+        format!(
+            " No volume was ever bound to this claim: after kubectl delete persistentvolumeclaim {name} --namespace {namespace} it is made anew."
+        )
+    } else {
+        String::new()
+    };
     let mut refusals = Vec::new();
     if let Some(requested) = &volume.requested
         && bytes(&storage.size) < bytes(requested)
@@ -86,7 +97,7 @@ fn check_volume(observed: &Observed, names: &Names, volume: &VolumeSeen) -> Vec<
         refusals.push(Refusal::new(
             Reason::StorageCannotShrink,
             format!(
-                "spec.storage.size is {}, but a volume can't shrink: it has {requested} (PersistentVolumeClaim \"{name}\"). Ask for at least {requested}.",
+                "spec.storage.size is {}, but a volume can't shrink: it has {requested} (PersistentVolumeClaim \"{name}\"). Ask for at least {requested}.{or_anew}",
                 storage.size
             ),
         ));
@@ -97,7 +108,7 @@ fn check_volume(observed: &Observed, names: &Names, volume: &VolumeSeen) -> Vec<
         refusals.push(Refusal::new(
             Reason::StorageClassFixed,
             format!(
-                "spec.storage.storageClassName is \"{wanted}\", but the PersistentVolumeClaim \"{name}\" has \"{has}\", which can't change: set it back."
+                "spec.storage.storageClassName is \"{wanted}\", but the PersistentVolumeClaim \"{name}\" has \"{has}\", which can't change: set it back.{or_anew}"
             ),
         ));
     }

@@ -667,6 +667,30 @@ fn the_storage_class_of_a_volume_stays() {
 }
 
 #[test]
+fn a_claim_without_a_volume_may_be_deleted_and_is_then_made_anew() {
+    let told = |phase: &str, volume_name: Option<&str>, class: &str, size: &str| {
+        let mut observed = observed().with_server(|server| {
+            server.spec.storage.storage_class_name = Some(class.to_owned());
+            server.spec.storage.size = size.to_owned();
+        });
+        let mut volume = volume();
+        volume.phase = phase.to_owned();
+        volume.volume_name = volume_name.map(str::to_owned);
+        observed.children.volume = Some(volume);
+        let refusals = validate(&observed, &defaults()).unwrap_err();
+        refusals.message()
+    };
+    let way = "kubectl delete persistentvolumeclaim chat-data --namespace team-a";
+    for (class, size) in [("fast", "1Gi"), ("standard", "512Mi")] {
+        assert!(told("Pending", None, class, size).contains(way));
+        // These may hold what people wrote.
+        assert!(!told("Pending", Some("pv-1"), class, size).contains("delete"));
+        assert!(!told("Bound", Some("pv-1"), class, size).contains("delete"));
+        assert!(!told("Lost", Some("pv-1"), class, size).contains("delete"));
+    }
+}
+
+#[test]
 fn a_volume_of_another_server_is_adopted_only_by_name() {
     let with = |adopt: Option<&str>, id: &str| {
         let mut observed = observed().with_server(|server| {
