@@ -315,6 +315,8 @@ impl Component {
 pub struct RouteSeen {
     /// The condition Accepted, `None` before a controller wrote it.
     pub accepted: Option<bool>,
+    /// That condition's reason.
+    pub reason: String,
     /// That condition's message; may be empty.
     pub message: String,
 }

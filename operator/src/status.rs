@@ -14,12 +14,15 @@ use k8s_openapi::jiff::Timestamp;
 use crate::conditions::{
     Draft, MEDIA_REACHABLE, READY, RECONCILING, STALLED, TLS_READY, Truth, find, follow,
 };
-use crate::crd::{ExposureStatus, GrytServer, GrytServerStatus};
+use crate::crd::{ExposureStatus, GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
 use crate::observed::{Children, Component, NamedSecrets};
 use crate::refusal::Refusals;
 use crate::valid::ValidServer;
 
 pub use media::media_addresses;
+
+/// The reason of what is so only because the operator keeps its hands off.
+const PAUSED: &str = "Paused";
 
 /// Everything that a status is made from.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,8 @@ pub enum Outcome<'a> {
     ApplyFailed(&'a ValidServer, &'a str),
     /// The road broke off, for a cause that the operator tries to get over by itself.
     Failed(&'a Setback),
+    /// The operator keeps its hands off: it only looks.
+    Paused,
     /// Everything was applied.
     Applied(&'a ValidServer),
 }
@@ -58,7 +63,7 @@ pub enum Outcome<'a> {
 impl<'a> Outcome<'a> {
     fn valid(self) -> Option<&'a ValidServer> {
         match self {
-            Self::Refused(_) | Self::Failed(_) => None,
+            Self::Refused(_) | Self::Failed(_) | Self::Paused => None,
             Self::ApplyFailed(valid, _) | Self::Applied(valid) => Some(valid),
         }
     }
@@ -117,9 +122,17 @@ pub struct Probe {
 #[must_use]
 pub fn status(facts: &Facts<'_>, now: Timestamp) -> GrytServerStatus {
     let previous = facts.server.status.clone().unwrap_or_default();
-    let generation = facts.server.metadata.generation.unwrap_or_default();
+    let observed_generation = match facts.outcome {
+        // What is asked for since isn't followed, and nobody shall believe that it is.
+        Outcome::Paused => previous.observed_generation,
+        Outcome::Refused(_)
+        | Outcome::ApplyFailed(..)
+        | Outcome::Failed(_)
+        | Outcome::Applied(_) => Some(facts.server.metadata.generation.unwrap_or_default()),
+    };
+    let generation = observed_generation.unwrap_or_default();
     let mut next = GrytServerStatus {
-        observed_generation: Some(generation),
+        observed_generation,
         signaling: Some(findings::count(facts, Component::Signaling)),
         sfu: Some(findings::count(facts, Component::Sfu)),
         version: findings::version(facts).or(previous.version),
@@ -165,6 +178,7 @@ fn untouched<'a>(
 ) -> impl Iterator<Item = Condition> + use<'a> {
     let types: &[&str] = match facts.outcome {
         Outcome::Refused(_) | Outcome::Failed(_) => &[TLS_READY, MEDIA_REACHABLE],
+        Outcome::Paused => &[TLS_READY],
         Outcome::ApplyFailed(..) | Outcome::Applied(_) => &[],
     };
     types
@@ -177,9 +191,18 @@ fn drafts(facts: &Facts<'_>, next: &GrytServerStatus) -> Vec<Draft> {
     let mut parts = findings::parts(facts);
     let ready = ready(facts, next, &parts);
     let mut drafts = vec![ready.clone()];
-    drafts.extend(stalled(facts, &parts).or_else(|| reconciling(facts, &ready)));
-    if let Outcome::Applied(valid) | Outcome::ApplyFailed(valid, _) = facts.outcome {
-        parts.push(media::reachable(facts, valid, next));
+    drafts.extend(stalled(facts, &ready, &parts).or_else(|| reconciling(facts, &ready)));
+    match facts.outcome {
+        Outcome::Applied(valid) | Outcome::ApplyFailed(valid, _) => {
+            parts.push(media::reachable(facts, valid, next));
+        }
+        Outcome::Paused => parts.push(Draft::new(
+            MEDIA_REACHABLE,
+            Truth::Unknown,
+            PAUSED,
+            "Nobody probes the media address of a paused server.",
+        )),
+        Outcome::Refused(_) | Outcome::Failed(_) => {}
     }
     drafts.extend(parts);
     drafts
@@ -200,6 +223,7 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
             setback.step.reason(),
             setback.message.as_str(),
         ),
+        Outcome::Paused => paused(facts, parts),
         Outcome::Applied(valid) if valid.suspended => Draft::new(
             READY,
             Truth::False,
@@ -221,6 +245,27 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
     }
 }
 
+/// Ready as far as the operator sees; it doesn't decide what the server should be.
+fn paused(facts: &Facts<'_>, parts: &[Draft]) -> Draft {
+    let first = parts.iter().find(|part| part.truth != Truth::True);
+    let first = first.cloned().or_else(|| findings::taken_away(facts));
+    let (truth, found) = first.map_or_else(
+        || (Truth::True, "Its pods serve.".to_owned()),
+        |part| (Truth::False, part.message),
+    );
+    let seen = facts.server.status.as_ref();
+    let followed = seen.and_then(|status| status.observed_generation);
+    let unfollowed = if followed == facts.server.metadata.generation {
+        ""
+    } else {
+        " What was changed in its spec since isn't followed."
+    };
+    let message = format!(
+        "The annotation {PAUSED_ANNOTATION} is set: the operator changes and repairs nothing until it is removed. {found}{unfollowed}"
+    );
+    Draft::new(READY, truth, PAUSED, message)
+}
+
 fn refused(facts: &Facts<'_>, refusals: &Refusals) -> String {
     let runs = facts.children.signaling.is_some() || !facts.children.sfus.is_empty();
     let kept = if runs {
@@ -231,8 +276,9 @@ fn refused(facts: &Facts<'_>, refusals: &Refusals) -> String {
     format!("{}{kept}", refusals.message())
 }
 
-/// Somebody has to act: a refusal, or a Deployment that the cluster can't bring up.
-fn stalled(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
+/// Somebody has to act: a refusal, also the Gateway's, a Deployment that the cluster can't bring up,
+/// or a paused server that lost a part.
+fn stalled(facts: &Facts<'_>, ready: &Draft, parts: &[Draft]) -> Option<Draft> {
     let draft = |reason: &str, message: String| Draft::new(STALLED, Truth::True, reason, message);
     match facts.outcome {
         Outcome::Refused(refusals) => {
@@ -241,19 +287,29 @@ fn stalled(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
         Outcome::ApplyFailed(_, trouble) => Some(draft("ApplyRefused", trouble.to_owned())),
         Outcome::Failed(_) => None,
         Outcome::Applied(valid) if valid.suspended => None,
-        Outcome::Applied(_) => {
-            let lost = parts.iter().find(|part| findings::is_lost(part));
-            lost.map(|part| part.as_type(STALLED, Truth::True))
-                .or_else(|| findings::stuck_deployment(facts, STALLED))
+        Outcome::Applied(valid) => lost_or_stuck(facts, parts).or_else(|| {
+            let misfit = findings::misfit(facts, valid)?;
+            Some(misfit.as_type(STALLED, Truth::True))
+        }),
+        Outcome::Paused => {
+            let lacks = findings::lacks_a_child(facts);
+            let lacks = lacks.then(|| ready.as_type(STALLED, Truth::True));
+            lacks.or_else(|| lost_or_stuck(facts, parts))
         }
     }
+}
+
+fn lost_or_stuck(facts: &Facts<'_>, parts: &[Draft]) -> Option<Draft> {
+    let lost = parts.iter().find(|part| findings::is_lost(part));
+    lost.map(|part| part.as_type(STALLED, Truth::True))
+        .or_else(|| findings::stuck_deployment(facts, STALLED))
 }
 
 fn reconciling(facts: &Facts<'_>, ready: &Draft) -> Option<Draft> {
     let valid = match facts.outcome {
         Outcome::Applied(valid) => valid,
         Outcome::Failed(_) => return Some(ready.as_type(RECONCILING, Truth::True)),
-        Outcome::Refused(_) | Outcome::ApplyFailed(..) => return None,
+        Outcome::Refused(_) | Outcome::ApplyFailed(..) | Outcome::Paused => return None,
     };
     let draft =
         |reason: &str, message: &str| Some(Draft::new(RECONCILING, Truth::True, reason, message));

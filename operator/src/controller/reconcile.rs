@@ -174,8 +174,12 @@ impl Done {
 pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result<Done, Error> {
     let server = ctx.newest(cached);
     let key = ServerKey::of(&server);
-    if server.metadata.deletion_timestamp.is_some() || is_paused(&server) {
+    let deleted = server.metadata.deletion_timestamp.is_some();
+    if deleted || is_paused(&server) {
         ctx.prober.aim(&key, BTreeMap::new());
+        if !deleted {
+            look_only(ctx, &key, &server).await?;
+        }
         return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
     }
     let ended = within(LIMIT, Box::pin(follow(ctx, &key, server))).await;
@@ -186,6 +190,20 @@ pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result
         }
     }
     ended
+}
+
+/// Changes nothing but the status: what a person does at a paused server shows.
+async fn look_only(ctx: &Context, key: &ServerKey, server: &GrytServer) -> Result<(), Error> {
+    let facts = Facts {
+        server,
+        outcome: Outcome::Paused,
+        children: &fetch::children(ctx, key),
+        named_secrets: &NamedSecrets::default(),
+        probes: &BTreeMap::new(),
+        vantage: VANTAGE,
+        held: false,
+    };
+    report(ctx, server, status(&facts, now())).await
 }
 
 /// Nothing may take a worker away for good.

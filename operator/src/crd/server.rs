@@ -26,6 +26,12 @@ use super::{GrytServerStatus, OBJECT_NAME, PodTemplate, is_default};
         description = "Whether people can talk on this server"
     ),
     printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Serving, Paused, or what stands in the way"
+    ),
+    printcolumn(
         name = "Address",
         type_ = "string",
         json_path = ".status.address",

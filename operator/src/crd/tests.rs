@@ -177,7 +177,7 @@ fn lists_show_what_people_look_for() {
     let server = server_crd();
     assert_eq!(
         columns(&server, false),
-        ["Ready", "Address", "Version", "Age"]
+        ["Ready", "Reason", "Address", "Version", "Age"]
     );
     assert_eq!(columns(&server, true), ["Class", "Signaling", "SFU"]);
     assert_eq!(

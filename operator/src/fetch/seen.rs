@@ -114,6 +114,7 @@ fn route(object: &Object) -> RouteSeen {
         // Several controllers may answer: one that accepts is enough.
         if seen.accepted != Some(true) {
             seen.accepted = Some(accepted);
+            seen.reason = text(&condition["reason"]).unwrap_or_default();
             seen.message = text(&condition["message"]).unwrap_or_default();
         }
     }
@@ -175,6 +176,19 @@ mod tests {
 
     fn object(object: Value) -> Object {
         serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_gateways_refusal_is_read_with_its_reason() {
+        let refused = json!([{"type": "Accepted", "status": "False",
+            "reason": "NoMatchingListenerHostname", "message": ""}]);
+        let seen = route(&object(json!({
+            "metadata": {"name": "chat-web"},
+            "status": {"parents": [{"conditions": refused}]},
+        })));
+        assert_eq!(seen.accepted, Some(false));
+        assert_eq!(seen.reason, "NoMatchingListenerHostname");
+        assert_eq!(seen.message, "");
     }
 
     #[test]

@@ -3,16 +3,28 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::Facts;
+use super::{Facts, Outcome};
 use crate::conditions::{
     Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth,
 };
-use crate::observed::{Children, Component, DeploymentSeen, PodSeen, PodTrouble, VolumeSeen};
+use crate::crd::WebType;
+use crate::observed::{
+    Children, Component, DeploymentSeen, PodSeen, PodTrouble, RouteSeen, VolumeSeen,
+};
 use crate::quantity::bytes;
 use crate::valid::{Announced, Pending, Tls, ValidServer, Web};
 
 /// The reason of a Deployment that doesn't come up.
 const STUCK: &str = "PodsNotCreated";
+/// The reason of a part that isn't there.
+const NOT_CREATED: &str = "NotCreated";
+/// A route that doesn't fit its Gateway, as the Gateway API names it: waiting doesn't help.
+const MISFITS: [&str; 4] = [
+    "NoMatchingListenerHostname",
+    "NotAllowedByListeners",
+    "NoMatchingParent",
+    "UnsupportedValue",
+];
 /// The reason of a volume that is gone.
 const LOST: &str = "VolumeLost";
 
@@ -102,8 +114,8 @@ fn available(facts: &Facts<'_>, component: Component) -> Draft {
         return draft(Truth::True, "Available", message);
     }
     if wanted == 0 {
-        let message = format!("There is no {noun} pod yet.");
-        return draft(Truth::False, "NotCreated", message);
+        let message = format!("There is no {noun} pod{}.", yet(facts));
+        return draft(Truth::False, NOT_CREATED, message);
     }
     if component == Component::Sfu && wanted > 1 {
         return missing_sfu(facts, wanted, available);
@@ -123,6 +135,15 @@ fn available(facts: &Facts<'_>, component: Component) -> Draft {
     }
     let message = format!("{available} of {wanted} {noun} pods are available.");
     draft(Truth::False, "Progressing", message)
+}
+
+/// What isn't there comes, unless the operator keeps its hands off.
+fn yet(facts: &Facts<'_>) -> &'static str {
+    if matches!(facts.outcome, Outcome::Paused) {
+        ""
+    } else {
+        " yet"
+    }
 }
 
 /// Of several SFUs that are not all available: which one isn't, and why. The first for which a
@@ -299,8 +320,8 @@ fn storage(facts: &Facts<'_>) -> Draft {
     let Some(volume) = &facts.children.volume else {
         return draft(
             Truth::False,
-            "NotCreated",
-            "There is no volume yet.".to_owned(),
+            NOT_CREATED,
+            format!("There is no volume{}.", yet(facts)),
         );
     };
     match volume.phase.as_str() {
@@ -359,44 +380,50 @@ pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option
     of(Component::Signaling, "signaling").or_else(|| of(Component::Sfu, "SFU"))
 }
 
+/// The Gateway's answer stands until somebody changes the Gateway or the server.
+pub(super) fn misfit(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
+    let route = facts.children.route.as_ref()?;
+    let misfits = route.accepted == Some(false) && MISFITS.contains(&route.reason.as_str());
+    misfits.then(|| at_gateway(facts, valid)).flatten()
+}
+
+/// What a paused server lacks, beside its parts, of what the operator watches.
+pub(super) fn taken_away(facts: &Facts<'_>) -> Option<Draft> {
+    let children = facts.children;
+    let status = facts.server.status.as_ref();
+    let web = status
+        .and_then(|status| status.exposure.as_ref())
+        .map(|exposure| exposure.web);
+    let missing = if children.web_service.is_none() {
+        "Service of the web page"
+    } else if web == Some(WebType::Gateway) && children.route.is_none() {
+        "HTTPRoute"
+    } else if web == Some(WebType::Ingress) && children.ingress.is_none() {
+        "Ingress"
+    } else {
+        return None;
+    };
+    Some(closed(NOT_CREATED, format!("There is no {missing}.")))
+}
+
+/// Whether something is missing that nobody but the operator or a person would make.
+pub(super) fn lacks_a_child(facts: &Facts<'_>) -> bool {
+    let children = facts.children;
+    children.signaling.is_none()
+        || children.sfus.is_empty()
+        || children.volume.is_none()
+        || taken_away(facts).is_some()
+}
+
 /// The way to the server isn't open: its Gateway hasn't taken the HTTPRoute, or page or media have
 /// no address from the cluster.
 pub(super) fn way_in(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
     if let Some((reason, message)) = awaited(facts, Component::Sfu) {
         return Some(Draft::new(MEDIA_AVAILABLE, Truth::False, reason, message));
     }
-    let closed = |reason: &str, message: String| {
-        Some(Draft::new(
-            SIGNALING_AVAILABLE,
-            Truth::False,
-            reason,
-            message,
-        ))
-    };
     match &valid.web {
         Web::Ingress { .. } | Web::NodePort { .. } => None,
-        Web::Gateway {
-            name, namespace, ..
-        } => {
-            let gateway = format!("the Gateway \"{name}\" in the namespace \"{namespace}\"");
-            let route = facts.children.route.clone().unwrap_or_default();
-            match route.accepted {
-                Some(true) => None,
-                Some(false) => closed(
-                    "RouteNotAccepted",
-                    format!(
-                        "The HTTPRoute isn't accepted by {gateway}: {}",
-                        route.message
-                    ),
-                ),
-                None => closed(
-                    "WaitingForGateway",
-                    format!(
-                        "The HTTPRoute waits for {gateway}: does it exist, and does its controller run?"
-                    ),
-                ),
-            }
-        }
+        Web::Gateway { .. } => at_gateway(facts, valid),
         Web::LoadBalancer { .. } => {
             let service = facts.children.web_service.as_ref();
             let assigned = service.is_some_and(|service| {
@@ -405,15 +432,63 @@ pub(super) fn way_in(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
             if assigned {
                 return None;
             }
-            closed(
-                "WaitingForLoadBalancer",
-                format!(
-                    "The Service \"{}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.web.type in the class.",
-                    valid.name.signaling()
-                ),
-            )
+            let message = format!(
+                "The Service \"{}\" has no address yet: a load balancer controller has to assign one. Without one in the cluster, choose another exposure.web.type in the class.",
+                valid.name.signaling()
+            );
+            Some(closed("WaitingForLoadBalancer", message))
         }
     }
+}
+
+fn closed(reason: &str, message: String) -> Draft {
+    Draft::new(SIGNALING_AVAILABLE, Truth::False, reason, message)
+}
+
+fn at_gateway(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
+    let Web::Gateway {
+        name, namespace, ..
+    } = &valid.web
+    else {
+        return None;
+    };
+    let gateway = format!("the Gateway \"{name}\" in the namespace \"{namespace}\"");
+    let route = facts.children.route.clone().unwrap_or_default();
+    match route.accepted {
+        Some(true) => None,
+        Some(false) => {
+            let why = why_not_accepted(&route, valid);
+            let message = format!("The HTTPRoute isn't accepted by {gateway}: {why}");
+            Some(closed("RouteNotAccepted", message))
+        }
+        None => {
+            let message = format!(
+                "The HTTPRoute waits for {gateway}: does it exist, and does its controller run?"
+            );
+            Some(closed("WaitingForGateway", message))
+        }
+    }
+}
+
+/// Controllers may leave the message empty; the reasons are the Gateway API's own.
+fn why_not_accepted(route: &RouteSeen, valid: &ValidServer) -> String {
+    let said = [&route.message, &route.reason].into_iter();
+    let said = said
+        .map(|said| said.trim_end_matches('.'))
+        .find(|said| !said.is_empty())
+        .unwrap_or("it doesn't say why");
+    let way_out = match route.reason.as_str() {
+        "NoMatchingListenerHostname" => format!(
+            " A listener of that Gateway has to take the host name \"{}\", or the server needs another one in spec.hostname.",
+            valid.hostname
+        ),
+        "NotAllowedByListeners" => format!(
+            " A listener of that Gateway has to allow routes from the namespace \"{}\" (allowedRoutes).",
+            valid.namespace
+        ),
+        _ => String::new(),
+    };
+    format!("{said}.{way_out}")
 }
 
 /// Whether new pods are taking the place of old ones.

@@ -91,6 +91,22 @@ impl Scene {
 }
 
 impl Scene {
+    /// The status of a paused server is written, as `report` does it.
+    fn paused(&mut self, second: i64) -> GrytServerStatus {
+        let facts = Facts {
+            server: &self.observed.server,
+            outcome: Outcome::Paused,
+            children: &self.observed.children,
+            named_secrets: &NamedSecrets::default(),
+            probes: &BTreeMap::new(),
+            vantage: "the operator's pod",
+            held: false,
+        };
+        let status = status(&facts, at(second));
+        std::sync::Arc::make_mut(&mut self.observed.server).status = Some(status.clone());
+        status
+    }
+
     fn failed(&self, message: &str, second: i64) -> GrytServerStatus {
         let setback = Setback {
             step: Step::Fetch,
@@ -396,6 +412,60 @@ fn a_suspended_server_drains_and_then_rests() {
 }
 
 #[test]
+fn a_paused_server_says_so_and_what_is_missing() {
+    let mut scene = Scene::running();
+    let before = scene.report(0);
+    let paused = scene.paused(10);
+    assert_eq!(
+        shown(&paused),
+        [
+            "Ready=True:Paused",
+            "StorageReady=True:Bound",
+            "SignalingAvailable=True:Available",
+            "MediaAvailable=True:Available",
+            "MediaReachable=Unknown:Paused",
+            "TLSReady=True:SelfSigned",
+        ]
+    );
+    assert!(message(&paused, READY).contains("gryt.chat/paused"));
+    assert!(message(&paused, READY).ends_with("Its pods serve."));
+    assert_eq!(paused.address, before.address);
+    assert_eq!(scene.paused(20), paused, "an idle one costs no write");
+
+    let signaling = scene.observed.children.signaling.take();
+    let broken = scene.paused(30);
+    assert_eq!(
+        shown(&broken)[..2],
+        ["Ready=False:Paused", "Stalled=True:Paused"]
+    );
+    assert!(shown(&broken).contains(&"SignalingAvailable=False:NotCreated".to_owned()));
+    assert!(message(&broken, READY).ends_with("There is no signaling pod."));
+    assert_eq!(broken.signaling.as_deref(), Some("0/0"));
+
+    scene.observed.children.signaling = signaling;
+    let service = scene.observed.children.web_service.take();
+    let closed = scene.paused(40);
+    assert_eq!(shown(&closed)[0], "Ready=False:Paused");
+    assert!(message(&closed, READY).ends_with("There is no Service of the web page."));
+
+    scene.observed.children.web_service = service;
+    assert_eq!(shown(&scene.status_at(50)), shown(&before));
+}
+
+#[test]
+fn a_paused_server_does_not_claim_to_follow_its_spec() {
+    let mut scene = Scene::running();
+    scene.report(0);
+    let server = std::sync::Arc::make_mut(&mut scene.observed.server);
+    server.metadata.generation = Some(4);
+    let paused = scene.paused(10);
+    assert_eq!(paused.observed_generation, Some(3));
+    assert_eq!(paused.conditions[0].observed_generation, Some(3));
+    assert!(message(&paused, READY).ends_with("changed in its spec since isn't followed."));
+    assert_eq!(scene.status_at(20).observed_generation, Some(4));
+}
+
+#[test]
 fn the_version_is_the_one_that_runs_and_not_the_one_that_is_wanted() {
     let mut scene = Scene::new();
     assert_eq!(scene.report(0).version, None, "nothing runs yet");
@@ -677,7 +747,7 @@ fn a_draining_sfu_does_not_hide_its_successor() {
 
 #[test]
 fn a_gateway_has_to_take_the_route() {
-    let of = |accepted: Option<bool>| {
+    let of = |accepted: Option<bool>, reason: &str, said: &str| {
         let mut scene = Scene::running().with_class(|class| {
             class.spec.exposure.web.gateway = Some(ParentGateway {
                 name: "public".to_owned(),
@@ -688,21 +758,43 @@ fn a_gateway_has_to_take_the_route() {
         scene.observed.cluster.gateway_api = true;
         scene.observed.children.route = Some(RouteSeen {
             accepted,
-            message: "no listener fits".to_owned(),
+            reason: reason.to_owned(),
+            message: said.to_owned(),
         });
         let scene = scene.with_spec(|spec| spec.tls = Some(TlsSource::default()));
         let status = scene.status();
         assert!(message(&status, TLS_READY).contains("spec.tls isn't used"));
         (
-            shown(&status)[0].clone(),
+            shown(&status)[..2].join(" "),
             message(&status, READY).to_owned(),
         )
     };
-    assert_eq!(of(Some(true)).0, "Ready=True:Serving");
-    let (shown, message) = of(Some(false));
-    assert_eq!(shown, "Ready=False:RouteNotAccepted");
-    assert!(message.contains("no listener fits"));
-    assert_eq!(of(None).0, "Ready=False:WaitingForGateway");
+    let fine = of(Some(true), "Accepted", "").0;
+    assert!(fine.starts_with("Ready=True:Serving TLSReady"), "{fine}");
+    let (shown, message) = of(Some(false), "Strange", "no listener fits");
+    assert_eq!(
+        shown,
+        "Ready=False:RouteNotAccepted Reconciling=True:RouteNotAccepted"
+    );
+    assert!(message.ends_with("\"gateways\": no listener fits."));
+    let (_, message) = of(Some(false), "", "");
+    assert!(message.ends_with("it doesn't say why."), "{message}");
+    let waits = "Ready=False:WaitingForGateway Reconciling=True:WaitingForGateway";
+    assert_eq!(of(None, "", "").0, waits);
+
+    let misfit = "Ready=False:RouteNotAccepted Stalled=True:RouteNotAccepted";
+    let (shown, message) = of(Some(false), "NoMatchingListenerHostname", "");
+    assert_eq!(shown, misfit);
+    assert!(
+        message.ends_with(
+            "\"gateways\": NoMatchingListenerHostname. A listener of that Gateway has to take the host name \"chat.example.org\", or the server needs another one in spec.hostname."
+        ),
+        "{message}"
+    );
+    let (shown, message) = of(Some(false), "NotAllowedByListeners", "No.");
+    assert_eq!(shown, misfit);
+    assert!(message.contains(": No. A listener"), "{message}");
+    assert!(message.contains("namespace \"team-a\""), "{message}");
 }
 
 #[test]

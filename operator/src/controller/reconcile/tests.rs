@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Mutex;
 
 use http::{Method, Request, Response, StatusCode};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
@@ -80,6 +81,35 @@ async fn a_failure_that_stays_is_told_once() {
     let message = ready["message"].as_str().unwrap();
     let cause = "read the Secret \"s\" in \"team-a\": etcd sleeps";
     assert!(message.contains(cause), "{message}");
+}
+
+#[tokio::test]
+async fn a_paused_server_is_only_looked_at() {
+    let mut server = server("chat");
+    server.metadata.resource_version = Some("1".to_owned());
+    server.metadata.annotations = Some([(PAUSED_ANNOTATION.into(), "true".into())].into());
+    let written = Arc::default();
+    let ctx = context(cluster(&server, Arc::clone(&written)));
+    let mut server = Arc::new(server);
+    for _ in 0..2 {
+        let done = reconcile(&ctx, &server).await.unwrap();
+        assert_eq!(done.result, ReconcileResult::Skipped);
+        let status = written.lock().unwrap()[0].clone();
+        let status = serde_json::from_value(status).unwrap();
+        Arc::make_mut(&mut server).status = Some(status);
+    }
+    assert_eq!(written.lock().unwrap().len(), 1, "it says the same once");
+    let ready = written.lock().unwrap()[0]["conditions"][0].clone();
+    assert_eq!(ready["status"], "False", "nothing of it is there");
+    assert_eq!(ready["reason"], "Paused");
+
+    // One that goes is none of our business any more.
+    let gone = Arc::make_mut(&mut server);
+    gone.metadata.deletion_timestamp = Some(Time(now()));
+    gone.metadata.resource_version = Some("3".to_owned());
+    gone.status = None;
+    reconcile(&ctx, &server).await.unwrap();
+    assert_eq!(written.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
