@@ -5,6 +5,7 @@ pub mod account;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod evidence;
 pub mod forgery;
 pub mod metrics;
 pub mod product;

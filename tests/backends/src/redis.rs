@@ -129,6 +129,14 @@ impl Redis {
         self.wait_until_ready();
     }
 
+    /// Starts it again where it was, with nothing.
+    pub fn start_again_empty(&mut self) {
+        self.process.kill();
+        // There is none if it never had anything to keep.
+        let _ = std::fs::remove_dir_all(self.folder.path().join("appendonlydir"));
+        self.start_again();
+    }
+
     fn wait_until_ready(&mut self) {
         eventually("redis answers", || {
             self.process.expect_running();
