@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod cache;
+mod chaos;
 mod cluster;
 mod command;
 mod count;
@@ -41,6 +42,8 @@ enum Task {
     Cluster(cluster::Cluster),
     /// Runs all tests, or the named stages.
     Test(test::Test),
+    /// Breaks the parts of a server with several processes under load, and checks what it promised.
+    Chaos(chaos::Chaos),
     /// Measures the running product; `--json` prints one line of JSON.
     Bench(bench::Bench),
     /// Takes the pictures of docs/images from the running product.
@@ -52,6 +55,7 @@ fn main() {
         Task::Up(up) => up::run(&up),
         Task::Cluster(cluster) => cluster::run(&cluster),
         Task::Test(test) => test::run(&test),
+        Task::Chaos(chaos) => chaos::run(&chaos),
         Task::Bench(bench) => bench::run(&bench),
         Task::Screenshots(screenshots) => screenshots::run(&screenshots),
     };

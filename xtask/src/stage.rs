@@ -10,6 +10,7 @@ use crate::count::Count;
 
 mod backends;
 mod browser;
+pub(crate) mod chaos;
 mod cluster;
 mod fuzz;
 mod lint;
@@ -27,7 +28,7 @@ pub(crate) struct Stage {
 }
 
 /// All stages, in the order they run.
-pub(crate) const STAGES: [Stage; 7] = [
+pub(crate) const STAGES: [Stage; 8] = [
     Stage {
         name: "lint",
         about: "formats, lints, docs, dependency rules, licences, wire files",
@@ -48,6 +49,13 @@ pub(crate) const STAGES: [Stage; 7] = [
         budget_min: 20,
         needs_root: false,
         run: backends::run,
+    },
+    Stage {
+        name: "chaos",
+        about: "a server of several processes under load, whose parts are killed and paused",
+        budget_min: 14,
+        needs_root: false,
+        run: chaos::run,
     },
     Stage {
         name: "fuzz",
