@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use gryt_tests::account::Site;
 use gryt_tests::clock;
+use gryt_tests::evidence::{Following, Heard, Sent, Violation};
 use gryt_tests::voice::Voice;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-
-use gryt_tests::evidence::{Following, Heard, Sent, Violation};
 
 mod call;
 mod life;

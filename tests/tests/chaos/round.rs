@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gryt_tests::clock;
+use gryt_tests::evidence::{Evidence, Sent, Written, check};
 use gryt_tests::wait;
 use tokio::time::sleep;
 
@@ -15,7 +16,6 @@ use crate::progress::Progress;
 use crate::report::Figures;
 use crate::visit;
 use crate::world::{Key, World};
-use gryt_tests::evidence::{Evidence, Sent, check};
 
 mod calls;
 mod strike;
@@ -109,11 +109,7 @@ async fn newest_message(world: &World, crowd: &Crowd) -> Result<u64> {
 }
 
 /// The round's history as each process tells it.
-async fn histories(
-    world: &World,
-    crowd: &Crowd,
-    after: u64,
-) -> Result<Vec<Vec<gryt_tests::evidence::Written>>> {
+async fn histories(world: &World, crowd: &Crowd, after: u64) -> Result<Vec<Vec<Written>>> {
     let mut histories = Vec::new();
     for (number, site) in world.sites()?.iter().enumerate() {
         let token = world.token(&format!("reader {number}"), Key::Current)?;
@@ -234,11 +230,7 @@ fn complaints(fault: Fault, past: &[Past]) -> Vec<String> {
     failures
 }
 
-fn evidence(
-    past: Vec<Past>,
-    histories: Vec<Vec<gryt_tests::evidence::Written>>,
-    crowd: &Crowd,
-) -> Evidence {
+fn evidence(past: Vec<Past>, histories: Vec<Vec<Written>>, crowd: &Crowd) -> Evidence {
     let mut evidence = Evidence {
         histories,
         ..Evidence::default()

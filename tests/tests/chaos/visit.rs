@@ -11,10 +11,9 @@ use gryt_proto::client::v1::server_frame::Frame;
 use gryt_proto::client::v1::{ChannelKind, ClientFrame, Reason};
 use gryt_tests::account::Site;
 use gryt_tests::clock;
+use gryt_tests::evidence::{Key, Written};
 use gryt_tests::socket::{Bare, Incoming, next, open_bare, send};
 use gryt_tests::wait::PATIENCE;
-
-use gryt_tests::evidence::{Key, Written};
 
 /// How a sign-in ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

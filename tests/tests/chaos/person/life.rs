@@ -11,6 +11,7 @@ use gryt_proto::client::v1::reply::Result as Reply;
 use gryt_proto::client::v1::server_frame::Frame;
 use gryt_proto::client::v1::{Reason, ServerFrame};
 use gryt_tests::clock;
+use gryt_tests::evidence::{Acknowledged, Key, Place, Sent};
 use gryt_tests::socket::open_bare;
 use prost::Message as _;
 use rand::rngs::StdRng;
@@ -22,7 +23,6 @@ use super::call::Call;
 use super::reading::Reading;
 use super::talk::{Ask, Talk};
 use super::{Greeting, Part, Record, Setting, lock};
-use gryt_tests::evidence::{Acknowledged, Key, Place, Sent};
 
 /// After a refusal that will pass.
 const SEND_AGAIN: Duration = Duration::from_millis(500);
