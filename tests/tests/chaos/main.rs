@@ -58,7 +58,7 @@ struct Config {
     #[arg(long, default_value_t = 8)]
     callers: u32,
     /// Messages per second of all of them together.
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 25.0)]
     rate: f64,
     /// Of everything that clients do by chance. Left out: another one each time.
     #[arg(long)]

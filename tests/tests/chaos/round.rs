@@ -194,9 +194,10 @@ fn judged(fault: Fault, struck: &Struck, figures: &Figures) -> Vec<String> {
     if let Some(silence) = figures.voice_silence
         && silence > LONGEST_SILENCE
     {
-        failures.push(format!(
-            "a call that nothing happened to was silent for {silence:?}"
-        ));
+        failures.push(match silence {
+            Duration::MAX => "a call that nothing happened to was lost".to_owned(),
+            silence => format!("a call that nothing happened to was silent for {silence:?}"),
+        });
     }
     if fault == Fault::SfuKilled {
         match figures.voice_back_p95() {

@@ -69,14 +69,16 @@ pub(crate) async fn history(
             before_message_id,
             limit: after.map_or(1, |_| 100),
         });
-        let page = match visitor.ask(request).await? {
-            Reply::MessagePage(page) => page,
-            Reply::Refusal(refusal) if clock::now() < deadline => {
-                let wait = Duration::from_millis(refusal.retry_after_ms.into());
-                tokio::time::sleep(wait.max(TRY_AGAIN)).await;
-                continue;
-            }
-            other => bail!("no page of the history: {other:?}"),
+        let reply = visitor.ask(request).await?;
+        if let Reply::Refusal(refusal) = &reply
+            && clock::now() < deadline
+        {
+            let wait = Duration::from_millis(refusal.retry_after_ms.into());
+            tokio::time::sleep(wait.max(TRY_AGAIN)).await;
+            continue;
+        }
+        let Reply::MessagePage(page) = reply else {
+            bail!("no page of the history: {reply:?}");
         };
         let is_new = |message: &&wire::Message| after.is_none_or(|id| message.message_id > id);
         let written = |message: &wire::Message| Written {
@@ -110,10 +112,11 @@ pub(crate) async fn furnish(site: &Site, token: &str, rooms: u32) -> Result<Vec<
             ..wire::CreateChannel::default()
         };
         create.set_kind(ChannelKind::Voice);
-        match owner.ask(Request::CreateChannel(create)).await? {
-            Reply::Channel(channel) => channels.push(channel),
-            other => bail!("no channel: {other:?}"),
-        }
+        let reply = owner.ask(Request::CreateChannel(create)).await?;
+        let Reply::Channel(channel) = reply else {
+            bail!("no channel: {reply:?}");
+        };
+        channels.push(channel);
     }
     Ok(channels)
 }
