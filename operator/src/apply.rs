@@ -7,6 +7,7 @@ pub(crate) mod compare;
 
 use std::time::Duration;
 
+use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
@@ -18,6 +19,7 @@ use crate::context::Context;
 use crate::fetch::ServerKey;
 use crate::fetch::live::{self, Judgement};
 use crate::fetch::object::Object;
+use crate::fetch::seen::Seen;
 use crate::labels::{INSTANCE_LABEL, SERVER_NAMESPACE_LABEL};
 use crate::metrics::Verb;
 use crate::objects::{Applied, Child, Objects, Prepared, Wanted};
@@ -123,15 +125,38 @@ pub(crate) async fn apply(
         ctx,
         key,
         uid,
+        leaving: false,
         refused: None,
     };
-    for (kind, object) in objects.all() {
+    for (kind, object) in objects.remembered() {
+        to.bring(kind, object).await?;
+    }
+    if let Some(error) = to.refused {
+        return Err(error);
+    }
+    for (kind, object) in objects.wanted() {
         to.bring(kind, object).await?;
     }
 
     for ((kind, name), live) in ctx.live.of(key) {
         let ours = live.owners.iter().any(|owner| owner == uid);
-        if ours && !live.terminating && !wanted.contains(&(kind, name.clone())) {
+        let superfluous = match kind {
+            // Kubernetes removes it some time after its end, and until then its log can be read.
+            Child::Job => !matches!(&live.seen, Seen::Job(job) if job.complete),
+            // Data goes with its server, or by the hand of a person.
+            Child::PersistentVolumeClaim => false,
+            Child::ServiceAccount
+            | Child::Secret
+            | Child::ConfigMap
+            | Child::NetworkPolicy
+            | Child::PodDisruptionBudget
+            | Child::Service
+            | Child::Certificate
+            | Child::HttpRoute
+            | Child::Ingress
+            | Child::Deployment => ours,
+        };
+        if superfluous && !live.terminating && !wanted.contains(&(kind, name.clone())) {
             let deleted = to.delete(kind, &name, &live.uid).await;
             to.noted(deleted)?;
         }
@@ -159,6 +184,7 @@ pub(crate) async fn apply_services(
         ctx,
         key,
         uid,
+        leaving: false,
         refused: None,
     };
     for service in media.iter().chain(sfus).chain([signaling]) {
@@ -167,18 +193,43 @@ pub(crate) async fn apply_services(
     Ok(())
 }
 
+/// Applies one Job of a server that is being deleted, and ends its other Jobs.
+pub(crate) async fn apply_job(
+    ctx: &Context,
+    key: &ServerKey,
+    uid: &str,
+    job: &Job,
+) -> Result<(), Error> {
+    let mut to = Target {
+        ctx,
+        key,
+        uid,
+        leaving: true,
+        refused: None,
+    };
+    for ((kind, name), live) in ctx.live.of(key) {
+        if kind == Child::Job && !live.terminating && name != job.name_any() {
+            to.delete(kind, &name, &live.uid).await?;
+        }
+    }
+    to.bring(Child::Job, job).await?;
+    to.refused.map_or(Ok(()), Err)
+}
+
 /// Where the objects go.
 struct Target<'a> {
     ctx: &'a Context,
     key: &'a ServerKey,
     uid: &'a str,
+    /// It is being deleted.
+    leaving: bool,
     /// The first child that the API server refused. The others are applied all the same: one
     /// that cannot be must not keep a server from being repaired.
     refused: Option<Error>,
 }
 
 impl Target<'_> {
-    /// By its owner; a CA, which has none, by its labels.
+    /// By its owner; what has none because it lives in our own namespace, by its labels.
     fn is_ours(&self, object: &PartialObjectMeta<Object>) -> bool {
         let label = |name: &str| object.labels().get(name).map(String::as_str);
         let owners = object.owner_references();
@@ -241,7 +292,7 @@ impl Target<'_> {
             let name = name.to_owned();
             return Err(Error::OwnedByAnother { kind, name });
         }
-        if !self.ctx.holds(self.key, self.uid) {
+        if !self.leaving && !self.ctx.holds(self.key, self.uid) {
             return Err(Error::Gone);
         }
         wanted["metadata"]["annotations"][compare::APPLIED_ANNOTATION] = Value::from(&*digest);
@@ -401,7 +452,12 @@ impl Target<'_> {
     }
 
     async fn delete(&self, kind: Child, name: &str, uid: &str) -> Result<(), Error> {
-        let api = self.api(kind, &self.key.namespace);
+        let namespace = if kind == Child::Job {
+            self.ctx.namespace.as_str()
+        } else {
+            &self.key.namespace
+        };
+        let api = self.api(kind, namespace);
         let params = DeleteParams::background().preconditions(Preconditions {
             uid: Some(uid.to_owned()),
             resource_version: None,

@@ -1,12 +1,14 @@
 //! Builds every object of one server, in one file per kind. Pure: the same server and material
 //! give the same bytes, so an idle server costs no write.
 
+mod backends;
 mod certificate;
 mod config_map;
 mod deployment;
 mod disruption_budget;
 mod http_route;
 mod ingress;
+mod job;
 mod material;
 mod metadata;
 mod network_policy;
@@ -20,12 +22,16 @@ mod volume;
 
 use std::marker::PhantomData;
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Service;
 
+use crate::names::Namespace;
 use crate::objects::{Objects, Prepared};
-use crate::valid::{Announced, Slot, ValidServer};
+use crate::valid::{Announced, Leaving, Slot, ValidServer};
 
-pub use material::{Material, MaterialError, OwnerToken, Sources};
+pub(crate) use job::MIGRATE;
+pub use job::{Part, Preparing};
+pub use material::{Material, MaterialError, Random, SignIns, Sources, Token};
 pub use service::{GRPC_PORT_NAME, MEDIA_TCP_PORT_NAME, MEDIA_UDP_PORT_NAME, WEB_PORT_NAME};
 
 /// The Services, which are all that can be built before the cluster has assigned their ports and
@@ -70,12 +76,20 @@ pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
         sfus,
         signaling,
     } = services(server);
+    // A pod that is stopped needs no back end.
+    let waits = !server.suspended && !preparing(server, material).is_empty();
+    let mut awaited = awaited(server);
+    if waits && server.origin.is_some() {
+        awaited.push(server.name.signaling());
+    }
     Objects {
         authority: secret::authority(server, material),
+        backends_record: secret::record(server, material),
+        jobs: job::build(server, material),
         service_accounts: service_account::build(server),
         secrets: secret::build(server, material),
         node_addresses: config_map::node_addresses(server),
-        volume: volume::build(server),
+        volume: (!server.backends.are_shared()).then(|| volume::build(server)),
         network_policies: network_policy::build(server),
         disruption_budgets: disruption_budget::build(server),
         media_services: media,
@@ -90,10 +104,27 @@ pub fn build(server: &ValidServer, material: &Material) -> Objects<Prepared> {
             .filter(placed)
             .map(|slot| deployment::sfu(server, slot))
             .collect(),
-        signaling: deployment::signaling(server),
-        awaited: awaited(server),
+        signaling: (!waits)
+            .then(|| deployment::signaling(server, material))
+            .flatten(),
+        awaited,
         state: PhantomData,
     }
+}
+
+/// What has to be done in back ends before signaling may start or change.
+#[must_use]
+pub fn preparing(server: &ValidServer, material: &Material) -> Vec<Preparing> {
+    job::pending(server, material)
+        .into_iter()
+        .map(|task| task.preparing())
+        .collect()
+}
+
+/// The Job that removes what a deleted server has in back ends.
+#[must_use]
+pub fn purge(server: &Leaving, operator_namespace: &Namespace) -> Job {
+    job::purge(server, operator_namespace)
 }
 
 /// One that is leaving waits for no address: its Deployment only sends its pods away.

@@ -16,6 +16,10 @@ pub const STALLED: &str = "Stalled";
 pub const TLS_READY: &str = "TLSReady";
 /// The volume is there.
 pub const STORAGE_READY: &str = "StorageReady";
+/// The database is prepared, and signaling reaches it.
+pub const DATABASE_READY: &str = "DatabaseReady";
+/// The same of Redis.
+pub const BUS_READY: &str = "BusReady";
 /// The signaling pods serve.
 pub const SIGNALING_AVAILABLE: &str = "SignalingAvailable";
 /// The SFU pods serve.

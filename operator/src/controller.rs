@@ -2,6 +2,7 @@
 //! twice at once for one server, with a growing delay where the cluster refuses.
 
 pub(crate) mod prober;
+mod purge;
 pub(crate) mod queue;
 mod reconcile;
 pub(crate) mod rollouts;

@@ -4,6 +4,11 @@
     unreachable_pub,
     reason = "KubeSchema copies each type into a function, with its visibility"
 )]
+mod backends;
+#[expect(
+    unreachable_pub,
+    reason = "KubeSchema copies each type into a function, with its visibility"
+)]
 mod class;
 mod schema;
 #[expect(
@@ -24,6 +29,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use backends::{Backends, CqlBackend, OidcIssuer, RedisBackend, Replication, SignInSecret};
 pub use class::{
     AllowedHostnames, Exposure, GrytServerClass, GrytServerClassSpec, Images, Limits,
     MediaExposure, MediaType, NodeAddress, ParentGateway, PortRange, PullPolicy, Rollout,
@@ -31,7 +37,8 @@ pub use class::{
 };
 pub use schema::{YamlError, server_class_crd, server_crd, yaml};
 pub use server::{
-    GrytServer, GrytServerSpec, IssuerKind, IssuerRef, MAX_SFUS, Sfu, Signaling, Storage, TlsSource,
+    DeletionPolicy, GrytServer, GrytServerSpec, IssuerKind, IssuerRef, MAX_SFUS, Sfu, Signaling,
+    Storage, TlsSource,
 };
 pub use status::{ExposureStatus, GrytServerStatus, MediaStatus};
 pub use template::{PodTemplate, PullSecret, Resources, ServerResources};
@@ -40,9 +47,12 @@ pub use template::{PodTemplate, PullSecret, Resources, ServerResources};
 pub const GROUP: &str = "gryt.chat";
 /// "Hands off": with the value "true" on a GrytServer, the operator changes nothing of it.
 pub const PAUSED_ANNOTATION: &str = "gryt.chat/paused";
-/// Lets a GrytServer take over a volume that another GrytServer left behind. Its value is the
-/// server id that the volume records.
+/// Lets a GrytServer take over a volume, or data in back ends, that another GrytServer left behind.
+/// Its value is the server id of that data.
 pub const ADOPT_ANNOTATION: &str = "gryt.chat/adopt";
+/// With the value "true" on a GrytServer that is being deleted: it goes without waiting until what it
+/// has in back ends is removed, which stays there.
+pub const SKIP_PURGE_ANNOTATION: &str = "gryt.chat/skip-purge";
 /// On a volume: the server id whose data it holds.
 pub const SERVER_ID_ANNOTATION: &str = "gryt.chat/server-id";
 

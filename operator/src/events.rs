@@ -55,6 +55,9 @@ pub fn notices(before: Option<&GrytServerStatus>, after: &GrytServerStatus) -> V
                 tell(false, condition);
             }
             ("TLSReady" | "StorageReady", "False") if was_true => tell(true, condition),
+            ("DatabaseReady" | "BusReady", "False") if condition.reason.ends_with("Failed") => {
+                tell(true, condition);
+            }
             _ => {}
         }
     }

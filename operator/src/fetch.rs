@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerClass, TlsSource};
 use crate::names::{self, ObjectName, ServerName};
 use crate::objects::Child;
-use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, SecretContents};
+use crate::observed::{Children, NamedSecrets, Observed, OwnSecrets, Record, SecretContents};
 
 use live::LiveObjects;
 pub use live::ServerKey;
@@ -61,7 +61,6 @@ pub(crate) async fn fetch(ctx: &Context, server: &Arc<GrytServer>) -> Result<Obs
     let key = ServerKey::of(server);
     let classes = ctx.classes.state();
     let named_secrets = named_secrets(ctx, &key, server, &classes).await?;
-    let (_, nodes) = ctx.surroundings.of(&key);
     let others = ctx.beside(server);
     let authority_of = authority_of(ctx, &key, server, &others);
     let grounds = Grounds {
@@ -70,21 +69,22 @@ pub(crate) async fn fetch(ctx: &Context, server: &Arc<GrytServer>) -> Result<Obs
     };
     Ok(Observed {
         claims: claims::of_others(server, &others, grounds),
-        classes,
         cluster: ctx.surroundings.cluster(),
         named_secrets,
-        own_secrets: own_secrets(ctx, &key, server),
+        own_secrets: own_secrets(ctx, &key, server, &classes),
+        classes,
         children: children(ctx, &key),
-        nodes,
+        nodes: ctx.surroundings.of(&key).nodes,
         server: Arc::clone(server),
     })
 }
 
 /// The children as the caches have them, our last writes included.
 pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
-    let (pods, _) = ctx.surroundings.of(key);
+    let around = ctx.surroundings.of(key);
     let mut children = Children {
-        pods,
+        pods: around.pods,
+        job_pods: around.job_pods,
         ..Children::default()
     };
     let Ok(server) = key.name.parse::<ServerName>() else {
@@ -125,6 +125,9 @@ pub(crate) fn children(ctx: &Context, key: &ServerKey) -> Children {
             }
             (Child::Ingress, Seen::Ingress(seen)) if name == server.web() => {
                 children.ingress = Some(seen.clone());
+            }
+            (Child::Job, Seen::Job(seen)) => {
+                children.jobs.insert(name, seen.clone());
             }
             (_, _) => {}
         }
@@ -173,11 +176,17 @@ fn own_secret<T>(
         | Seen::Service(_)
         | Seen::Volume(_)
         | Seen::Route(_)
-        | Seen::Ingress(_) => None,
+        | Seen::Ingress(_)
+        | Seen::Job(_) => None,
     }
 }
 
-fn own_secrets(ctx: &Context, key: &ServerKey, server: &GrytServer) -> OwnSecrets {
+fn own_secrets(
+    ctx: &Context,
+    key: &ServerKey,
+    server: &GrytServer,
+    classes: &[Arc<GrytServerClass>],
+) -> OwnSecrets {
     let Ok(name) = key.name.parse::<ServerName>() else {
         return OwnSecrets::default();
     };
@@ -189,7 +198,37 @@ fn own_secrets(ctx: &Context, key: &ServerKey, server: &GrytServer) -> OwnSecret
         sfu_tls: find(&name.sfu_tls()),
         web_tls: find(&name.web_tls()),
         owner: find(&name.owner()),
+        backends: id.and_then(|id| record(&ctx.live, key, id, classes)),
     }
+}
+
+/// What is kept of the back ends of the server `id`: as a rule under the server's own name, else
+/// under that of another.
+fn record(
+    live: &LiveObjects,
+    key: &ServerKey,
+    id: &str,
+    classes: &[Arc<GrytServerClass>],
+) -> Option<Record> {
+    let name = names::backends(id);
+    let of = |holder: ServerKey| {
+        let contents = own_secret(live, &holder, &name, SecretContents::clone)?;
+        Some(Record { contents, holder })
+    };
+    if let Some(own) = of(key.clone()) {
+        return Some(own);
+    }
+    // A pass over all servers, where there may be such a thing at all.
+    let kept = |class: &Arc<GrytServerClass>| {
+        let backends = &class.spec.backends;
+        backends.redis.is_some() || backends.cql.is_some()
+    };
+    let mut holders = match classes.iter().any(kept) {
+        true => live.holders_of(&name),
+        false => Vec::new(),
+    }
+    .into_iter();
+    holders.find_map(of)
 }
 
 async fn named_secrets(
@@ -231,6 +270,26 @@ async fn named_secrets(
     let certificates: BTreeSet<ObjectName> = candidates()
         .filter_map(|class| secret_of(class.spec.tls.as_ref()))
         .collect();
+    let backends = || candidates().map(|class| &class.spec.backends);
+    let redis = || backends().filter_map(|backends| backends.redis.as_ref());
+    let cql = || backends().filter_map(|backends| backends.cql.as_ref());
+    let issuers = backends().flat_map(|backends| &backends.issuers);
+    let administrators = redis().map(|redis| &redis.admin_secret_ref);
+    let administrators = administrators.chain(cql().map(|cql| &cql.admin_secret_ref));
+    let administrators: BTreeSet<ObjectName> = administrators
+        .filter_map(|secret| name_of(&secret.name))
+        .collect();
+    let sentinels = redis().filter_map(|redis| redis.sentinel_secret_ref.as_ref());
+    let authorities = redis()
+        .map(|redis| &redis.ca_secret_ref)
+        .chain(cql().map(|cql| &cql.ca_secret_ref))
+        .chain(issuers.map(|issuer| &issuer.ca_secret_ref));
+    let files: BTreeSet<ObjectName> = authorities
+        .flatten()
+        .map(|file| &file.name)
+        .chain(sentinels.map(|secret| &secret.name))
+        .filter_map(name_of)
+        .collect();
     let turn = candidates().flat_map(|class| &class.spec.turn);
     let turn: BTreeSet<ObjectName> = turn
         .filter_map(|turn| name_of(&turn.secret_ref.name))
@@ -246,19 +305,29 @@ async fn named_secrets(
     for name in certificates {
         if let Some(found) = find(ctx, own, &name, Wanted::Certificate).await? {
             let name = name.to_string();
-            let contents = found.certificate.clone();
+            let contents = found.contents.clone();
             secrets
                 .platform_tls
                 .extend(contents.map(|contents| (name.clone(), contents)));
             secrets.platform.insert(name, found.seen.clone());
         }
     }
-    for name in turn {
+    for name in turn.into_iter().chain(administrators) {
         // After the certificates: a Secret that is both is seen with all of its keys.
         if let Some(found) = find(ctx, own, &name, Wanted::Keys).await? {
             secrets
                 .platform
                 .insert(name.to_string(), found.seen.clone());
+        }
+    }
+    for name in files {
+        if let Some(found) = find(ctx, own, &name, Wanted::Contents).await? {
+            let name = name.to_string();
+            let contents = found.contents.clone();
+            secrets
+                .platform_files
+                .extend(contents.map(|contents| (name.clone(), contents)));
+            secrets.platform.insert(name, found.seen.clone());
         }
     }
     Ok(secrets)

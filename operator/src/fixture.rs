@@ -164,6 +164,8 @@ pub(crate) fn running() -> Children {
         pods: vec![pod(Component::Signaling), pod(Component::Sfu)],
         route: None,
         ingress: None,
+        jobs: BTreeMap::new(),
+        job_pods: Vec::new(),
     }
 }
 

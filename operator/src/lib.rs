@@ -24,6 +24,7 @@ pub mod observed;
 pub mod pki;
 pub mod probe;
 mod quantity;
+pub mod record;
 pub mod refusal;
 pub mod rollout;
 pub mod secrets;

@@ -51,6 +51,7 @@ pub enum Kind {
     Certificate,
     HttpRoute,
     Ingress,
+    Job,
     Deployment,
     GrytServer,
     GrytServerStatus,
@@ -70,6 +71,7 @@ impl From<Child> for Kind {
             Child::Certificate => Self::Certificate,
             Child::HttpRoute => Self::HttpRoute,
             Child::Ingress => Self::Ingress,
+            Child::Job => Self::Job,
             Child::Deployment => Self::Deployment,
         }
     }

@@ -15,6 +15,12 @@ pub fn authority(server_id: &str) -> String {
     format!("{AUTHORITY_PREFIX}{server_id}")
 }
 
+/// The name of the Secret with what is kept of a server's back ends, in the operator's namespace.
+#[must_use]
+pub fn backends(server_id: &str) -> String {
+    format!("backends-{server_id}")
+}
+
 /// A text that is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not a {kind}")]
@@ -169,6 +175,12 @@ impl ServerName {
     #[must_use]
     pub fn web_tls(&self) -> String {
         format!("{self}-web-tls")
+    }
+
+    /// Secret with the signaling's sign-in to the back ends.
+    #[must_use]
+    pub fn backends(&self) -> String {
+        format!("{self}-backends")
     }
 
     /// ConfigMap with the nodes' external addresses.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
 };
@@ -30,16 +31,21 @@ pub enum Applied {}
 /// field can't be forgotten.
 #[derive(Debug, Clone)]
 pub struct Objects<State> {
-    /// `ca-<server id>`, the only object in the operator's namespace, and so without an owner.
+    /// `ca-<server id>` in the operator's namespace, and so without an owner.
     pub authority: Secret,
+    /// `backends-<server id>` in the operator's namespace, where something of the server lives in
+    /// back ends.
+    pub backends_record: Option<Secret>,
+    /// In the operator's namespace: what prepares the back ends, as far as it isn't done.
+    pub jobs: Vec<Job>,
     /// `<server>-signaling` and `<server>-sfu`.
     pub service_accounts: Vec<ServiceAccount>,
     /// Owner's invite, mTLS of both processes, and the web certificate if the operator keeps it.
     pub secrets: Vec<Secret>,
     /// `<server>-nodes`, where the class knows addresses of nodes.
     pub node_addresses: Option<ConfigMap>,
-    /// `<server>-data`.
-    pub volume: PersistentVolumeClaim,
+    /// `<server>-data`, unless the back ends keep everything. One that is there stays.
+    pub volume: Option<PersistentVolumeClaim>,
     /// `<server>-signaling` and `<server>-sfu`.
     pub network_policies: Vec<NetworkPolicy>,
     /// `<server>-signaling` and `<server>-sfu`.
@@ -67,8 +73,8 @@ pub struct Objects<State> {
     pub state: PhantomData<State>,
 }
 
-/// A kind of object that belongs to a GrytServer and lives in its namespace: what is watched, and
-/// what is deleted when it is no longer wanted.
+/// A kind of object that belongs to a GrytServer and lives in its namespace (Jobs: in the
+/// operator's): what is watched, and what is deleted when it is no longer wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Child {
     /// v1
@@ -91,13 +97,15 @@ pub enum Child {
     HttpRoute,
     /// networking.k8s.io/v1
     Ingress,
+    /// batch/v1; in the operator's namespace only
+    Job,
     /// apps/v1
     Deployment,
 }
 
 impl Child {
     /// Every kind, in the order of applying.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ServiceAccount,
         Self::Secret,
         Self::ConfigMap,
@@ -108,6 +116,7 @@ impl Child {
         Self::Certificate,
         Self::HttpRoute,
         Self::Ingress,
+        Self::Job,
         Self::Deployment,
     ];
 
@@ -131,6 +140,7 @@ impl Child {
                 ApiResource::from_gvk_with_plural(&kind, "httproutes")
             }
             Self::Ingress => ApiResource::erase::<Ingress>(&()),
+            Self::Job => ApiResource::erase::<Job>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
         }
     }
@@ -158,6 +168,7 @@ impl Child {
                     server.signaling_tls(),
                     server.sfu_tls(),
                     server.web_tls(),
+                    server.backends(),
                 ];
                 own.iter().any(|own| own == name)
             }
@@ -166,6 +177,8 @@ impl Child {
             Self::Service => name == server.signaling() || slot("") || slot("-media"),
             Self::Certificate => name == server.web_tls(),
             Self::HttpRoute | Self::Ingress => name == server.web(),
+            // None lives beside its server.
+            Self::Job => false,
             Self::Deployment => name == server.signaling() || slot(""),
         }
     }
@@ -179,7 +192,7 @@ impl Child {
 
 /// One object of whatever kind, as far as it is to be written.
 pub trait Wanted: Sync {
-    /// Its namespace: the operator's for the CA, the server's for all others.
+    /// Its namespace: the operator's or the server's.
     fn namespace(&self) -> String;
 
     /// Its name.
@@ -213,17 +226,25 @@ impl<State> Objects<State> {
     /// Every object, in the order of applying.
     #[must_use]
     pub fn all(&self) -> Kinds<'_> {
-        let mut all = Kinds::new();
-        add(&mut all, Child::Secret, [&self.authority]);
-        all.extend(self.beside_the_server());
+        let mut all = self.remembered();
+        all.extend(self.wanted());
         all
     }
 
-    /// Kind and name of every child in the namespace of the GrytServer, awaited ones too. A child
-    /// of the server that is not among them is no longer wanted.
+    /// What is kept in the operator's namespace: nothing else is made before it, because it is lost
+    /// otherwise.
+    pub(crate) fn remembered(&self) -> Kinds<'_> {
+        let mut all = Kinds::new();
+        add(&mut all, Child::Secret, [&self.authority]);
+        add(&mut all, Child::Secret, &self.backends_record);
+        all
+    }
+
+    /// Kind and name of every child in the namespace of the GrytServer, awaited ones too, and of
+    /// every Job. A child of the server that is not among them is no longer wanted.
     #[must_use]
     pub fn children(&self) -> BTreeSet<(Child, String)> {
-        let objects = self.beside_the_server().into_iter();
+        let objects = self.wanted().into_iter();
         let awaited = self.awaited.iter();
         objects
             .map(|(kind, object)| (kind, object.name()))
@@ -231,10 +252,12 @@ impl<State> Objects<State> {
             .collect()
     }
 
-    /// Every object but the CA.
-    fn beside_the_server(&self) -> Kinds<'_> {
+    /// Every object that is made after what is remembered, in the order of applying.
+    pub(crate) fn wanted(&self) -> Kinds<'_> {
         let Self {
             authority: _,
+            backends_record: _,
+            jobs,
             service_accounts,
             secrets,
             node_addresses,
@@ -253,10 +276,11 @@ impl<State> Objects<State> {
             state: _,
         } = self;
         let mut all = Kinds::new();
+        add(&mut all, Child::Job, jobs);
         add(&mut all, Child::ServiceAccount, service_accounts);
         add(&mut all, Child::Secret, secrets);
         add(&mut all, Child::ConfigMap, node_addresses);
-        add(&mut all, Child::PersistentVolumeClaim, [volume]);
+        add(&mut all, Child::PersistentVolumeClaim, volume);
         add(&mut all, Child::NetworkPolicy, network_policies);
         add(&mut all, Child::PodDisruptionBudget, disruption_budgets);
         add(&mut all, Child::Service, media_services);
@@ -276,6 +300,8 @@ impl Objects<Prepared> {
     pub(crate) fn applied(self) -> Objects<Applied> {
         let Self {
             authority,
+            backends_record,
+            jobs,
             service_accounts,
             secrets,
             node_addresses,
@@ -295,6 +321,8 @@ impl Objects<Prepared> {
         } = self;
         Objects {
             authority,
+            backends_record,
+            jobs,
             service_accounts,
             secrets,
             node_addresses,

@@ -105,6 +105,9 @@ pub struct NamedSecrets {
     /// The certificate and key of the class's `tls.secretName`, which build copies to
     /// `<server>-web-tls`. By name in the operator's namespace; empty where no class names one.
     pub platform_tls: BTreeMap<String, SecretContents>,
+    /// What a class's back ends need of Secrets in the operator's namespace and build copies to
+    /// `<server>-backends`: authorities and the sentinels' sign-in.
+    pub platform_files: BTreeMap<String, SecretContents>,
 }
 
 /// A Secret by its outside only.
@@ -152,6 +155,17 @@ pub struct OwnSecrets {
     pub web_tls: Option<SecretContents>,
     /// `<server>-owner`.
     pub owner: Option<SecretContents>,
+    /// `backends-<serverId>` in the operator's namespace, whoever it is of.
+    pub backends: Option<Record>,
+}
+
+/// What is kept of a server's back ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Passwords, and annotations as in `record`.
+    pub contents: SecretContents,
+    /// The GrytServer that it names.
+    pub holder: ServerKey,
 }
 
 /// The live state of the children. status takes it too, then as it was after apply.
@@ -173,6 +187,39 @@ pub struct Children {
     pub route: Option<RouteSeen>,
     /// The Ingress, where the web exposure is Ingress.
     pub ingress: Option<IngressSeen>,
+    /// The Jobs in the operator's namespace, by name.
+    pub jobs: BTreeMap<String, JobSeen>,
+    /// The pods of the Jobs.
+    pub job_pods: Vec<JobPodSeen>,
+}
+
+/// A Job's status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobSeen {
+    /// It has done its work.
+    pub complete: bool,
+    /// It has given up.
+    pub failed: bool,
+}
+
+/// One pod of a Job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobPodSeen {
+    /// The name of its Job.
+    pub job: String,
+    /// How a container of it ended without success last.
+    pub failure: Option<JobFailure>,
+    /// Why it doesn't run.
+    pub trouble: Option<PodTrouble>,
+}
+
+/// A container that ended without success.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFailure {
+    /// Its name.
+    pub container: String,
+    /// The last line that it said; may be empty.
+    pub said: String,
 }
 
 /// An Ingress's spec.

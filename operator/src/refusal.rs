@@ -24,12 +24,16 @@ impl Refusal {
 /// The kinds of refusals. `Display` is the reason of the conditions Ready and Stalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// The class has the data elsewhere than where the server's is.
+    BackendsChanged,
     /// cert-manager is asked for a certificate and isn't installed.
     CertManagerMissing,
     /// The class that the server names or was pinned to doesn't exist.
     ClassNotFound,
     /// There are classes, none is the default and the server names none.
     ClassRequired,
+    /// The back ends hold data of this server id that another object left behind.
+    DataOfAnotherServer,
     /// More than one class is the default.
     DefaultClassAmbiguous,
     /// The class wants a Gateway and the Gateway API isn't installed.
@@ -75,9 +79,11 @@ impl Reason {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::BackendsChanged => "BackendsChanged",
             Self::CertManagerMissing => "CertManagerMissing",
             Self::ClassNotFound => "ClassNotFound",
             Self::ClassRequired => "ClassRequired",
+            Self::DataOfAnotherServer => "DataOfAnotherServer",
             Self::DefaultClassAmbiguous => "DefaultClassAmbiguous",
             Self::GatewayApiMissing => "GatewayApiMissing",
             Self::GatewayRequired => "GatewayRequired",

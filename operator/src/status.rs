@@ -1,6 +1,8 @@
 //! What the operator reports: from what was decided and what the children do, to a status. Pure;
 //! equal facts give an equal status, so that an idle server costs no write.
 
+mod backends;
+mod departure;
 mod findings;
 mod media;
 #[cfg(test)]
@@ -11,14 +13,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::build::Preparing;
 use crate::conditions::{
-    Draft, MEDIA_REACHABLE, READY, RECONCILING, STALLED, TLS_READY, Truth, find, follow,
+    BUS_READY, DATABASE_READY, Draft, MEDIA_REACHABLE, READY, RECONCILING, STALLED, TLS_READY,
+    Truth, find, follow,
 };
 use crate::crd::{ExposureStatus, GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
 use crate::observed::{Children, Component, NamedSecrets};
 use crate::refusal::Refusals;
 use crate::valid::ValidServer;
 
+pub use departure::Departure;
 pub use media::media_addresses;
 
 /// The reason of what is so only because the operator keeps its hands off.
@@ -42,6 +47,8 @@ pub struct Facts<'a> {
     pub vantage: &'a str,
     /// The rollout of its class holds the server on the version that it runs.
     pub held: bool,
+    /// What has to be done in back ends before signaling starts or changes.
+    pub preparing: &'a [Preparing],
 }
 
 /// How far the reconcile came.
@@ -58,12 +65,14 @@ pub enum Outcome<'a> {
     Paused,
     /// Everything was applied.
     Applied(&'a ValidServer),
+    /// It is deleted, and something of it is still in back ends.
+    Leaving(&'a Departure),
 }
 
 impl<'a> Outcome<'a> {
     fn valid(self) -> Option<&'a ValidServer> {
         match self {
-            Self::Refused(_) | Self::Failed(_) | Self::Paused => None,
+            Self::Refused(_) | Self::Failed(_) | Self::Paused | Self::Leaving(_) => None,
             Self::ApplyFailed(valid, _) | Self::Applied(valid) => Some(valid),
         }
     }
@@ -128,7 +137,8 @@ pub fn status(facts: &Facts<'_>, now: Timestamp) -> GrytServerStatus {
         Outcome::Refused(_)
         | Outcome::ApplyFailed(..)
         | Outcome::Failed(_)
-        | Outcome::Applied(_) => Some(facts.server.metadata.generation.unwrap_or_default()),
+        | Outcome::Applied(_)
+        | Outcome::Leaving(_) => Some(facts.server.metadata.generation.unwrap_or_default()),
     };
     let generation = observed_generation.unwrap_or_default();
     let mut next = GrytServerStatus {
@@ -171,15 +181,18 @@ fn previous_conditions(server: &GrytServer) -> &[Condition] {
     status.map_or(&[], |status| &status.conditions)
 }
 
-/// While a spec is refused or can't be followed, nobody looks anew at certificate and address: their findings stay.
+/// While a spec is refused or can't be followed, nobody looks anew at certificate, back ends and
+/// address: their findings stay.
 fn untouched<'a>(
     facts: &Facts<'_>,
     previous: &'a [Condition],
 ) -> impl Iterator<Item = Condition> + use<'a> {
     let types: &[&str] = match facts.outcome {
-        Outcome::Refused(_) | Outcome::Failed(_) => &[TLS_READY, MEDIA_REACHABLE],
-        Outcome::Paused => &[TLS_READY],
-        Outcome::ApplyFailed(..) | Outcome::Applied(_) => &[],
+        Outcome::Refused(_) | Outcome::Failed(_) => {
+            &[TLS_READY, DATABASE_READY, BUS_READY, MEDIA_REACHABLE]
+        }
+        Outcome::Paused => &[TLS_READY, DATABASE_READY, BUS_READY],
+        Outcome::ApplyFailed(..) | Outcome::Applied(_) | Outcome::Leaving(_) => &[],
     };
     types
         .iter()
@@ -188,6 +201,9 @@ fn untouched<'a>(
 
 /// Ready first, then kstatus's two where they are true, then the parts.
 fn drafts(facts: &Facts<'_>, next: &GrytServerStatus) -> Vec<Draft> {
+    if let Outcome::Leaving(departure) = facts.outcome {
+        return vec![departure.ready(), departure.progress()];
+    }
     let mut parts = findings::parts(facts);
     let ready = ready(facts, next, &parts);
     let mut drafts = vec![ready.clone()];
@@ -202,7 +218,7 @@ fn drafts(facts: &Facts<'_>, next: &GrytServerStatus) -> Vec<Draft> {
             PAUSED,
             "Nobody probes the media address of a paused server.",
         )),
-        Outcome::Refused(_) | Outcome::Failed(_) => {}
+        Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Leaving(_) => {}
     }
     drafts.extend(parts);
     drafts
@@ -217,6 +233,7 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
         Outcome::ApplyFailed(_, trouble) => {
             Draft::new(READY, Truth::False, "ApplyRefused", trouble)
         }
+        Outcome::Leaving(departure) => departure.ready(),
         Outcome::Failed(setback) => Draft::new(
             READY,
             Truth::False,
@@ -231,7 +248,9 @@ fn ready(facts: &Facts<'_>, next: &GrytServerStatus, parts: &[Draft]) -> Draft {
             "spec.suspend is true: no pod runs, data and addresses are kept. Set it to false to bring the server back.",
         ),
         Outcome::Applied(valid) => {
-            let first = parts.iter().find(|part| part.truth != Truth::True);
+            // What is broken says more than what isn't known because of it.
+            let first = parts.iter().find(|part| part.truth == Truth::False);
+            let first = first.or_else(|| parts.iter().find(|part| part.truth != Truth::True));
             let first = first.cloned().or_else(|| findings::way_in(facts, valid));
             first.map_or_else(
                 || {
@@ -285,7 +304,7 @@ fn stalled(facts: &Facts<'_>, ready: &Draft, parts: &[Draft]) -> Option<Draft> {
             Some(draft(refusals.reason().as_str(), refused(facts, refusals)))
         }
         Outcome::ApplyFailed(_, trouble) => Some(draft("ApplyRefused", trouble.to_owned())),
-        Outcome::Failed(_) => None,
+        Outcome::Failed(_) | Outcome::Leaving(_) => None,
         Outcome::Applied(valid) if valid.suspended => None,
         Outcome::Applied(valid) => lost_or_stuck(facts, parts).or_else(|| {
             let misfit = findings::misfit(facts, valid)?;
@@ -309,7 +328,9 @@ fn reconciling(facts: &Facts<'_>, ready: &Draft) -> Option<Draft> {
     let valid = match facts.outcome {
         Outcome::Applied(valid) => valid,
         Outcome::Failed(_) => return Some(ready.as_type(RECONCILING, Truth::True)),
-        Outcome::Refused(_) | Outcome::ApplyFailed(..) | Outcome::Paused => return None,
+        Outcome::Refused(_) | Outcome::ApplyFailed(..) | Outcome::Paused | Outcome::Leaving(_) => {
+            return None;
+        }
     };
     let draft =
         |reason: &str, message: &str| Some(Draft::new(RECONCILING, Truth::True, reason, message));

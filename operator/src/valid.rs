@@ -1,6 +1,9 @@
 //! `ValidServer`: the only input of build. Whoever holds one knows that the spec makes sense,
 //! that its class serves it and that everything it names exists.
 
+mod backends;
+mod leaving;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -9,6 +12,12 @@ use gryt_model::ServerId;
 use crate::class::ResolvedClass;
 use crate::crd::{MediaType, PodTemplate, PullPolicy, WebType};
 use crate::names::{Hostname, Namespace, ServerName};
+
+pub use backends::{
+    Administrator, Progress, SecretFile, SentinelSignIn, ValidBackends, ValidCql, ValidIssuer,
+    ValidRedis,
+};
+pub use leaving::Leaving;
 
 /// A server that may be built.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +42,9 @@ pub struct ValidServer {
     pub suspended: bool,
     /// Replicas of the signaling Deployment while not suspended. 1 as long as data is on a volume.
     pub signaling_replicas: i32,
-    /// The volume.
+    /// What lives outside of the pods, and how far that was prepared.
+    pub backends: ValidBackends,
+    /// The volume, if the back ends leave something for one.
     pub storage: ValidStorage,
     /// The SFU slots, by number, each once: those that are asked for, at least one, and those
     /// that are leaving.

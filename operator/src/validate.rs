@@ -1,8 +1,10 @@
 //! Decides whether a server may be built: what it asks for, against what its class gives and what
 //! the cluster has. Pure. A refusal applies and deletes nothing, so the last good state stays.
 
+pub(crate) mod backends;
 mod exposure;
 mod image;
+mod leaving;
 mod media;
 mod secrets;
 mod storage;
@@ -19,6 +21,8 @@ use crate::names::{Hostname, Namespace, ServerName};
 use crate::observed::Observed;
 use crate::refusal::{Reason, Refusal, Refusals};
 use crate::valid::ValidServer;
+
+pub(crate) use leaving::leaving;
 
 /// Turns what was observed into a server that may be built.
 ///
@@ -39,10 +43,17 @@ pub fn validate(observed: &Observed, defaults: &Defaults) -> Result<ValidServer,
         names.namespace.as_str(),
         &names.hostname,
     ));
-    refusals.extend(check_replicas(observed));
+    refusals.extend(backends::check_replicas(observed, &class));
     refusals.extend(secrets::check_pull_secrets(observed));
     refusals.extend(secrets::check_turn(observed, &class, defaults));
-    let storage = storage::resolve(observed, &names, &class, &mut refusals);
+    let backends = backends::resolve(observed, &names, &class, defaults, &mut refusals);
+    // A volume that nobody uses stands in nobody's way.
+    let mut unused = Vec::new();
+    let of_storage = match backends.are_shared() {
+        true => &mut unused,
+        false => &mut refusals,
+    };
+    let storage = storage::resolve(observed, &names, &class, of_storage);
     let web = keep(exposure::resolve(&class, observed), &mut refusals);
     let tls = web.as_ref().and_then(|web| {
         let tls = tls::resolve(observed, &class, defaults, web);
@@ -69,6 +80,7 @@ pub fn validate(observed: &Observed, defaults: &Defaults) -> Result<ValidServer,
         images: image::resolve(&class, defaults),
         suspended: spec.suspend,
         signaling_replicas: spec.signaling.replicas,
+        backends,
         template: spec.template.clone(),
         name: names.name,
         namespace: names.namespace,
@@ -124,19 +136,6 @@ fn display_name(observed: &Observed, hostname: &Hostname) -> String {
     let wanted = observed.server.spec.display_name.as_deref();
     let wanted = wanted.map(str::trim).filter(|name| !name.is_empty());
     wanted.unwrap_or_else(|| hostname.first_label()).to_owned()
-}
-
-/// Data on a volume can be opened by one process: SQLite's lock does not span nodes.
-fn check_replicas(observed: &Observed) -> Option<Refusal> {
-    let replicas = observed.server.spec.signaling.replicas;
-    (replicas > 1).then(|| {
-        Refusal::new(
-            Reason::SharedBackendsRequired,
-            format!(
-                "spec.signaling.replicas is {replicas}, but this version runs one signaling replica per server: set spec.signaling.replicas to 1."
-            ),
-        )
-    })
 }
 
 /// Takes the value, or notes why there is none.

@@ -7,6 +7,7 @@ use kube::Resource as _;
 
 use crate::crd::GrytServer;
 use crate::labels::{COMPONENT_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, SLOT_LABEL};
+use crate::names::ServerName;
 use crate::observed::Component;
 use crate::valid::ValidServer;
 
@@ -48,13 +49,20 @@ pub(super) fn selector(server: &ValidServer, of: Of) -> LabelSelector {
     }
 }
 
+/// The labels of everything of a server, and of what is its as a whole no other.
+pub(super) fn common_labels(server: &ServerName) -> Labels {
+    Labels::from([
+        label("app.kubernetes.io/name", "gryt"),
+        label(INSTANCE_LABEL, server.as_str()),
+        label("app.kubernetes.io/part-of", "gryt"),
+        label(MANAGED_BY_LABEL, MANAGER),
+    ])
+}
+
 /// The labels of the pods of `of`. No version: an SFU would be restarted for signaling's.
 pub(super) fn pod_labels(server: &ValidServer, of: Of) -> Labels {
     let mut labels = selector_labels(server, of);
-    labels.extend([
-        label("app.kubernetes.io/part-of", "gryt"),
-        label(MANAGED_BY_LABEL, MANAGER),
-    ]);
+    labels.extend(common_labels(&server.name));
     labels
 }
 

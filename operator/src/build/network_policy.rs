@@ -15,7 +15,7 @@ use super::pod::port;
 use crate::crd::MediaType;
 use crate::labels::METRICS_LABEL;
 use crate::observed::Component;
-use crate::valid::{SlotPorts, ValidServer};
+use crate::valid::{SlotPorts, ValidBackends, ValidServer};
 
 const SIGNALING: Of = Of::Component(Component::Signaling);
 const SFU: Of = Of::Component(Component::Sfu);
@@ -41,17 +41,21 @@ fn signaling(server: &ValidServer) -> NetworkPolicy {
         to: None,
         ports: Some(vec![open("UDP", 53), open("TCP", 53)]),
     };
+    let mut egress = vec![to_sfus, to_names];
+    let back_ends = backend_ports(server);
+    if !back_ends.is_empty() {
+        // Wherever they are: inside of the cluster or not, they are named by host names.
+        egress.push(NetworkPolicyEgressRule {
+            to: None,
+            ports: Some(tcp(&back_ends)),
+        });
+    }
     let ingress = vec![
         from_everywhere(vec![open("TCP", port::SIGNALING_HTTP)]),
         from_metrics(vec![open("TCP", port::SIGNALING_PROBES)]),
     ];
     let metadata = child(server, server.name.signaling(), SIGNALING);
-    policy(
-        server,
-        metadata,
-        SIGNALING,
-        (ingress, vec![to_sfus, to_names]),
-    )
+    policy(server, metadata, SIGNALING, (ingress, egress))
 }
 
 /// An SFU answers and never begins a conversation.
@@ -118,6 +122,19 @@ fn pods(server: &ValidServer, of: Of) -> NetworkPolicyPeer {
         pod_selector: Some(selector(server, of)),
         ..NetworkPolicyPeer::default()
     }
+}
+
+fn backend_ports(server: &ValidServer) -> BTreeSet<i32> {
+    let ValidBackends {
+        redis,
+        cql,
+        issuers,
+        progress: _,
+    } = &server.backends;
+    let redis = redis.iter().flat_map(|redis| &redis.ports);
+    let cql = cql.iter().flat_map(|cql| &cql.ports);
+    let issuers = issuers.iter().map(|issuer| &issuer.port);
+    redis.chain(cql).chain(issuers).copied().collect()
 }
 
 fn ports_of(server: &ValidServer, port: impl Fn(&SlotPorts) -> i32) -> BTreeSet<i32> {

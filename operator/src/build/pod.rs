@@ -98,7 +98,7 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-fn pod_security() -> PodSecurityContext {
+pub(super) fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(USER),
@@ -186,6 +186,11 @@ pub(super) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
         value: Some(value.into()),
         value_from: None,
     }
+}
+
+/// Kubernetes replaces `$(NAME)` in values; `$$` stands for a dollar.
+pub(super) fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// A Secret, readable for the pod's group.

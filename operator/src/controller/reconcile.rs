@@ -17,9 +17,12 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use super::prober::MediaAddress;
+use super::purge;
 use super::rollouts::{self, Turn};
 use crate::apply::{self, FIELD_MANAGER, WRITE_LIMIT, apply, apply_services};
-use crate::build::{Material, MaterialError, Sources, awaited, build, services};
+use crate::build::{
+    Material, MaterialError, Preparing, Random, Sources, awaited, build, preparing, services,
+};
 use crate::context::Context;
 use crate::crd::{GrytServer, GrytServerStatus, PAUSED_ANNOTATION};
 use crate::events::notices;
@@ -165,7 +168,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    fn new(result: ReconcileResult, again: Duration) -> Self {
+    pub(super) fn new(result: ReconcileResult, again: Duration) -> Self {
         Self { result, again }
     }
 }
@@ -180,9 +183,15 @@ pub(super) async fn reconcile(ctx: &Context, cached: &Arc<GrytServer>) -> Result
         if !deleted {
             look_only(ctx, &key, &server).await?;
         }
+    }
+    if is_paused(&server) || deleted && !purge::is_held(&server) {
         return Ok(Done::new(ReconcileResult::Skipped, RESYNC));
     }
-    let ended = within(LIMIT, Box::pin(follow(ctx, &key, server))).await;
+    let ended = if deleted {
+        within(LIMIT, Box::pin(purge::clear(ctx, &key, &server))).await
+    } else {
+        within(LIMIT, Box::pin(follow(ctx, &key, server))).await
+    };
     if let Err(error) = &ended {
         let told = timeout(TELL_LIMIT, tell(ctx, &key, cached, error)).await;
         if !matches!(told, Ok(Ok(()))) {
@@ -202,6 +211,7 @@ async fn look_only(ctx: &Context, key: &ServerKey, server: &GrytServer) -> Resul
         probes: &BTreeMap::new(),
         vantage: VANTAGE,
         held: false,
+        preparing: &[],
     };
     report(ctx, server, status(&facts, now())).await
 }
@@ -237,13 +247,14 @@ async fn tell(
         probes: &BTreeMap::new(),
         vantage: VANTAGE,
         held: false,
+        preparing: &[],
     };
     report(ctx, &server, status(&facts, now())).await
 }
 
 /// The whole road.
 async fn follow(ctx: &Context, key: &ServerKey, server: Arc<GrytServer>) -> Result<Done, Error> {
-    let server = with_id(ctx, server).await?;
+    let mut server = with_id(ctx, server).await?;
     let mut pass = 1;
     loop {
         let observed = fetch(ctx, &server).await.map_err(Error::Fetch)?;
@@ -251,6 +262,9 @@ async fn follow(ctx: &Context, key: &ServerKey, server: Arc<GrytServer>) -> Resu
             Ok(valid) => valid,
             Err(refusals) => return refuse(ctx, &observed, &refusals).await,
         };
+        let record = observed.own_secrets.backends.as_ref();
+        let keeps_something = valid.backends.keep_something() || record.is_some();
+        server = purge::hold(ctx, server, keeps_something).await?;
         match Box::pin(bring(ctx, key, &observed, valid, pass)).await {
             Ok(Some(brought)) => return conclude(ctx, key, &observed, brought).await,
             Ok(None) => pass += 1,
@@ -272,6 +286,8 @@ struct Brought {
     due: SystemTime,
     /// A child that the API server refuses for good, and what it says.
     refused: Option<(apply::Error, String)>,
+    /// What has to be done in back ends.
+    preparing: Vec<Preparing>,
 }
 
 /// Build and apply. `None` if the API server has assigned a port meanwhile that build should know.
@@ -292,6 +308,7 @@ async fn bring(
             turn,
             due,
             refused: None,
+            preparing: Vec::new(),
         }));
     }
     let waits = !awaited(&valid).is_empty() && pass < PASSES;
@@ -307,19 +324,22 @@ async fn bring(
     let sources = Sources {
         own: &observed.own_secrets,
         platform_tls: &observed.named_secrets.platform_tls,
+        platform_files: &observed.named_secrets.platform_files,
         operator_namespace: &ctx.namespace,
     };
-    let random = draw().map_err(Error::Draw)?;
+    let drawn = || draw().map_err(Error::Draw);
+    let random = Random::from([drawn()?, drawn()?, drawn()?]);
     let material = Material::provide(&valid, &sources, random, now().into());
     let material = material.map_err(Error::Provide)?;
     let due = material.certificates.due;
+    let preparing = preparing(&valid, &material);
     let mut objects = build(&valid, &material);
     keep_signaling_for_calls(&valid, seen, &mut objects);
     rollouts::one_by_one(ctx, key, (seen, &valid), &mut objects).await;
     let applied = Box::pin(apply(ctx, key, &valid.uid, objects)).await;
     let refused = match applied {
         Ok(applied) => {
-            if applied.awaited.is_empty() {
+            if applied.awaited.is_empty() && preparing.is_empty() {
                 ctx.settle(key, wanted, due);
             }
             None
@@ -340,6 +360,7 @@ async fn bring(
         turn,
         due,
         refused,
+        preparing,
     }))
 }
 
@@ -355,6 +376,9 @@ fn wanted(valid: &ValidServer, observed: &Observed) -> u64 {
     // Text, because quantities and tolerations of the API have no hash. No secret is in it.
     format!("{valid:?}").hash(&mut hasher);
     for (name, secret) in &observed.named_secrets.platform_tls {
+        (name, &secret.resource_version).hash(&mut hasher);
+    }
+    for (name, secret) in &observed.named_secrets.platform_files {
         (name, &secret.resource_version).hash(&mut hasher);
     }
     let pods = &observed.children.pods;
@@ -376,6 +400,7 @@ async fn conclude(
         children,
         due,
         refused,
+        preparing,
     } = brought;
     let probes = ctx.prober.aim(key, announced(&valid, &children));
     let facts = Facts {
@@ -389,6 +414,7 @@ async fn conclude(
         probes: &probes,
         vantage: VANTAGE,
         held: turn == Turn::Held,
+        preparing: &preparing,
     };
     report(ctx, &observed.server, status(&facts, now())).await?;
     // One that is held carries the images that it runs: by those, nobody is on his way.
@@ -410,6 +436,8 @@ async fn conclude(
         rollouts::deadline(ctx, key, &valid),
         uses_named.then_some(NAMED_AGAIN),
         waits_for_named.then_some(REFUSED_AGAIN),
+        // Another administrator's secret is worth another try.
+        (!preparing.is_empty()).then_some(REFUSED_AGAIN),
     ];
     let again = again.into_iter().flatten().min().unwrap_or(RESYNC);
     Ok(Done::new(ReconcileResult::Applied, again))
@@ -425,6 +453,7 @@ async fn refuse(ctx: &Context, observed: &Observed, refusals: &Refusals) -> Resu
         probes: &BTreeMap::new(),
         vantage: VANTAGE,
         held: false,
+        preparing: &[],
     };
     report(ctx, &observed.server, status(&facts, now())).await?;
     Ok(Done::new(ReconcileResult::Refused, REFUSED_AGAIN))
@@ -509,7 +538,11 @@ async fn with_id(ctx: &Context, server: Arc<GrytServer>) -> Result<Arc<GrytServe
 }
 
 /// Writes a status that differs from the one before, and tells what changed.
-async fn report(ctx: &Context, server: &GrytServer, status: GrytServerStatus) -> Result<(), Error> {
+pub(super) async fn report(
+    ctx: &Context,
+    server: &GrytServer,
+    status: GrytServerStatus,
+) -> Result<(), Error> {
     if server.status.as_ref() == Some(&status) {
         return Ok(());
     }
@@ -545,12 +578,12 @@ async fn report(ctx: &Context, server: &GrytServer, status: GrytServerStatus) ->
     Ok(())
 }
 
-fn servers(ctx: &Context, server: &GrytServer) -> Api<GrytServer> {
+pub(super) fn servers(ctx: &Context, server: &GrytServer) -> Api<GrytServer> {
     let namespace = server.namespace().unwrap_or_default();
     Api::namespaced(ctx.client.clone(), &namespace)
 }
 
-fn answer<T>(
+pub(super) fn answer<T>(
     what: &'static str,
     answered: Result<Result<T, kube::Error>, tokio::time::error::Elapsed>,
 ) -> Result<T, Error> {
@@ -561,6 +594,6 @@ fn answer<T>(
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -1,15 +1,15 @@
-//! Deletes CAs whose GrytServer is gone. They live in the operator's namespace, where no owner
+//! Deletes CAs and Jobs whose GrytServer is gone. They live in the operator's namespace, where no owner
 //! reference reaches; a finalizer would hold up a tenant's deletion while no operator runs.
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Preconditions};
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
 use crate::fetch::ServerKey;
+use crate::fetch::object::Object;
 use crate::metrics::Verb;
 use crate::names;
 use crate::objects::Child;
@@ -34,28 +34,39 @@ pub(super) async fn run(ctx: &Context) {
 }
 
 async fn sweep(ctx: &Context) {
-    for (key, name, uid) in ctx.live.authorities() {
-        if is_wanted(ctx, &key, &name) {
-            continue;
-        }
-        let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), ctx.namespace.as_str());
+    let authorities = ctx.live.authorities().into_iter();
+    let authorities = authorities.filter(|(key, name, _)| !is_wanted(ctx, key, name));
+    let jobs = ctx.live.jobs().into_iter();
+    let jobs = jobs.filter(|(key, ..)| ctx.server(key).is_none());
+    let orphans = authorities
+        .map(|found| (Child::Secret, found))
+        .chain(jobs.map(|found| (Child::Job, found)));
+    for (kind, (key, name, uid)) in orphans {
+        let namespace = ctx.namespace.as_str();
+        let resource = kind.api_resource();
+        let api: Api<Object> = Api::namespaced_with(ctx.client.clone(), namespace, &resource);
         let params = DeleteParams::background().preconditions(Preconditions {
             uid: Some(uid.clone()),
             resource_version: None,
         });
-        let deleted = timeout(DELETE_LIMIT, secrets.delete(&name, &params)).await;
-        ctx.metrics.wrote(Child::Secret, Verb::Delete);
+        let deleted = timeout(DELETE_LIMIT, api.delete(&name, &params)).await;
+        ctx.metrics.wrote(kind, Verb::Delete);
         match deleted {
-            Ok(Ok(_)) => tracing::info!(name, "deleted the CA of a server that is gone"),
+            Ok(Ok(_)) => tracing::info!(?kind, name, "deleted what a server left that is gone"),
             Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => {}
             Ok(Err(error)) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(name, error, "the CA of a server that is gone stays");
+                tracing::warn!(
+                    ?kind,
+                    name,
+                    error,
+                    "something of a server that is gone stays"
+                );
                 continue;
             }
             Err(_elapsed) => continue,
         }
-        ctx.live.remove(&key, Child::Secret, &name, &uid);
+        ctx.live.remove(&key, kind, &name, &uid);
     }
 }
 

@@ -26,7 +26,10 @@ use crate::fetch::ServerKey;
 use crate::fetch::live;
 use crate::fetch::object::Object;
 use crate::fetch::surroundings::ForeignApi;
-use crate::labels::{INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER, SERVER_NAMESPACE_LABEL};
+use crate::labels::{
+    ADMINISTRATION, COMPONENT_LABEL, INSTANCE_LABEL, MANAGED_BY_LABEL, MANAGER,
+    SERVER_NAMESPACE_LABEL,
+};
 use crate::names::ServerName;
 use crate::objects::Child;
 
@@ -194,7 +197,12 @@ async fn children_watch(ctx: Arc<Context>, kind: Child, config: Config, listed: 
         return;
     }
     let resource = kind.api_resource();
-    let api: Api<Object> = Api::all_with(ctx.client.clone(), &resource);
+    let client = ctx.client.clone();
+    let api: Api<Object> = if kind == Child::Job {
+        Api::namespaced_with(client, ctx.namespace.as_str(), &resource)
+    } else {
+        Api::all_with(client, &resource)
+    };
     follow(&ctx, api, config, &listed, |event| {
         child_event(&ctx, kind, event)
     })
@@ -207,8 +215,8 @@ fn child_event(ctx: &Context, kind: Child, event: Event<Object>) -> Vec<ServerKe
             let Some(key) = server_of(ctx, &object) else {
                 return Vec::new();
             };
-            // A CA that was written while its server went: the sweep at the deletion missed it.
-            if kind == Child::Secret && ctx.server(&key).is_none() {
+            // A CA or a Job that was written while its server went: the sweep at the deletion missed it.
+            if matches!(kind, Child::Secret | Child::Job) && ctx.server(&key).is_none() {
                 ctx.sweep.notify_one();
             }
             if ctx.live.knows(&key, kind, &object) {
@@ -284,19 +292,19 @@ async fn pods_watch(ctx: Arc<Context>, api: Api<Pod>, config: Config, listed: Li
     };
     let watched = follow(&ctx, api, config, &listed, |event| match event {
         Event::Apply(pod) => {
-            let key = server_of_pod(&pod);
+            let key = server_of_pod(&ctx, &pod);
             ended(key.as_ref(), endings.learn(&pod));
             let changed = key.filter(|key| around.put_pod(key.clone(), &pod));
             changed.into_iter().collect()
         }
         Event::InitApply(pod) => {
-            let key = server_of_pod(&pod);
+            let key = server_of_pod(&ctx, &pod);
             ended(key.as_ref(), endings.list(&pod));
             let changed = key.filter(|key| around.put_pod(key.clone(), &pod));
             changed.into_iter().collect()
         }
         Event::Delete(pod) => {
-            let key = server_of_pod(&pod);
+            let key = server_of_pod(&ctx, &pod);
             ended(key.as_ref(), endings.learn(&pod));
             endings.forget(&pod);
             if let Some(key) = &key {
@@ -329,11 +337,18 @@ async fn tell_endings(ctx: &Context, mut told: mpsc::Receiver<(ServerKey, Notice
     }
 }
 
-fn server_of_pod(pod: &Pod) -> Option<ServerKey> {
-    Some(ServerKey {
-        namespace: pod.namespace()?,
-        name: pod.labels().get(INSTANCE_LABEL)?.clone(),
-    })
+/// A Job's pod is in our own namespace and says whose it is.
+fn server_of_pod(ctx: &Context, pod: &Pod) -> Option<ServerKey> {
+    let label = |name: &str| pod.labels().get(name).cloned();
+    let name = label(INSTANCE_LABEL)?;
+    let namespace = pod.namespace()?;
+    let is_of_job = label(COMPONENT_LABEL).is_some_and(|component| component == ADMINISTRATION);
+    let namespace = match is_of_job {
+        true if namespace == ctx.namespace.as_str() => label(SERVER_NAMESPACE_LABEL)?,
+        true => return None,
+        false => namespace,
+    };
+    Some(ServerKey { namespace, name })
 }
 
 async fn nodes_watch(ctx: Arc<Context>, api: Api<Node>, config: Config, listed: Listed) {

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LABEL, OBJECT_NAME, TlsSource, is_default};
+use super::{Backends, LABEL, OBJECT_NAME, TlsSource, is_default};
 
 /// What the platform gives to the servers of this class.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -19,7 +19,7 @@ use super::{LABEL, OBJECT_NAME, TlsSource, is_default};
     category = "gryt",
     derive = "Default",
     derive = "PartialEq",
-    doc = "The platform's defaults for the GrytServers that name it: images, exposure, certificates, limits. Secrets that it names live in the operator's namespace.",
+    doc = "The platform's defaults for the GrytServers that name it: images, exposure, certificates, back ends, limits. Secrets that it names live in the operator's namespace.",
     printcolumn(
         name = "Default",
         type_ = "boolean",
@@ -93,6 +93,11 @@ pub struct GrytServerClassSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub turn: Vec<TurnServer>,
+
+    /// Where servers keep what several pods share, and where people sign in. Left out, a server
+    /// keeps everything on a volume and has one signaling pod and accounts of its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub backends: Backends,
 
     /// What no server of this class exceeds.
     #[serde(default, skip_serializing_if = "is_default")]

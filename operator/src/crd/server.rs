@@ -123,6 +123,12 @@ pub struct GrytServerSpec {
     )]
     pub display_name: Option<String>,
 
+    /// What becomes of what the server has in the back ends of its class when it is deleted: Retain
+    /// leaves it there, and a later GrytServer of the same name and serverId may take it over.
+    /// Delete removes it before the GrytServer goes. A volume goes with its GrytServer anyway.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
     /// Stops every pod of the server after its calls have ended or the drain timeout has passed.
     /// Data, addresses and certificates are kept; false brings the server back.
     #[serde(default)]
@@ -136,7 +142,7 @@ pub struct GrytServerSpec {
     #[serde(default)]
     pub sfu: Sfu,
 
-    /// The volume for messages and uploads.
+    /// The volume for messages and uploads. A class whose backends keep everything needs none.
     #[serde(default)]
     #[x_kube(
         validation = Rule::new(
@@ -156,12 +162,22 @@ pub struct GrytServerSpec {
     pub template: PodTemplate,
 }
 
+/// What becomes of data outside of the cluster.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// It stays.
+    #[default]
+    Retain,
+    /// It is removed.
+    Delete,
+}
+
 /// The signaling pods.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Signaling {
-    /// How many signaling pods run. This version runs exactly one: the data on a volume can be
-    /// opened by one pod.
+    /// How many signaling pods run. More than one needs a class with redis, cql and issuers in its
+    /// backends: the data on a volume can be opened by one pod.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 32))]
     pub replicas: i32,

@@ -19,9 +19,10 @@ pub struct GrytServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready sums up TLSReady, StorageReady, SignalingAvailable and MediaAvailable. Reconciling
-    /// and Stalled are present only while they are true. MediaReachable says whether the media
-    /// address answered a probe, and from where.
+    /// Ready sums up TLSReady, StorageReady, DatabaseReady, BusReady, SignalingAvailable and
+    /// MediaAvailable. Reconciling and Stalled are present only while they are true, DatabaseReady
+    /// and BusReady only where the class names such a back end. MediaReachable says whether the
+    /// media address answered a probe, and from where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])

@@ -274,6 +274,13 @@ impl LiveObjects {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let mut hasher = DefaultHasher::new();
         for ((kind, name), entry) in inner.servers.get(key)? {
+            // Jobs say by their status what becomes of them, and a record may be what an earlier
+            // server of this name left.
+            let is_record = *kind == Child::Secret && entry.live.apart && entry.confirmed.is_none();
+            if *kind == Child::Job || is_record {
+                (kind, name, &entry.live.uid).hash(&mut hasher);
+                continue;
+            }
             let (digest, fingerprint) = entry.confirmed.as_ref()?;
             if entry.live.terminating || entry.live.fingerprint != *fingerprint {
                 return None;
@@ -283,10 +290,10 @@ impl LiveObjects {
         Some(hasher.finish())
     }
 
-    /// Whose the CA of this name is.
-    pub(crate) fn holders_of(&self, authority: &str) -> Vec<ServerKey> {
+    /// Whose the Secret of this name in our own namespace is: a CA, or a record of back ends.
+    pub(crate) fn holders_of(&self, secret: &str) -> Vec<ServerKey> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let wanted = (Child::Secret, authority.to_owned());
+        let wanted = (Child::Secret, secret.to_owned());
         let holders = inner.servers.iter().filter(|(_, children)| {
             let entry = children.get(&wanted);
             entry.is_some_and(|entry| entry.live.apart)
@@ -294,7 +301,23 @@ impl LiveObjects {
         holders.map(|(key, _)| key.clone()).collect()
     }
 
-    /// The CA Secrets: whose, name and UID. Only they live apart from their server.
+    /// The Jobs that have not done their work: whose, name and UID.
+    pub(crate) fn jobs(&self) -> Vec<(ServerKey, String, String)> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = Vec::new();
+        for (key, children) in &inner.servers {
+            let of_kind = children
+                .iter()
+                .filter(|(_, entry)| matches!(&entry.live.seen, Seen::Job(job) if !job.complete));
+            jobs.extend(
+                of_kind
+                    .map(|((_, name), entry)| (key.clone(), name.clone(), entry.live.uid.clone())),
+            );
+        }
+        jobs
+    }
+
+    /// The CA Secrets: whose, name and UID.
     pub(crate) fn authorities(&self) -> Vec<(ServerKey, String, String)> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let mut authorities = Vec::new();

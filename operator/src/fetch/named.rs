@@ -44,23 +44,37 @@ pub(crate) enum Wanted {
     Keys,
     /// The certificate and its key, to copy them.
     Certificate,
+    /// All of it, to copy some.
+    Contents,
+}
+
+impl Wanted {
+    fn keeps_contents(self) -> bool {
+        match self {
+            Self::Outside | Self::Keys => false,
+            Self::Certificate | Self::Contents => true,
+        }
+    }
+
+    fn keeps(self, key: &str) -> bool {
+        match self {
+            Self::Outside | Self::Certificate => TLS_KEYS.contains(&key),
+            Self::Keys | Self::Contents => true,
+        }
+    }
 }
 
 /// What is kept of a named Secret.
 #[derive(Debug, Clone)]
 pub(crate) struct Named {
     pub(crate) seen: SecretSeen,
-    /// Only where [`Wanted::Certificate`] was asked for.
-    pub(crate) certificate: Option<SecretContents>,
+    /// Only where they were asked for.
+    pub(crate) contents: Option<SecretContents>,
 }
 
 impl Named {
     fn of(mut contents: SecretContents, wanted: Wanted) -> Self {
-        if wanted != Wanted::Keys {
-            contents
-                .data
-                .retain(|key, _| TLS_KEYS.contains(&key.as_str()));
-        }
+        contents.data.retain(|key, _| wanted.keeps(key));
         contents.annotations.clear();
         contents.owner_uid = None;
         let filled = contents
@@ -73,13 +87,13 @@ impl Named {
         };
         Self {
             seen,
-            certificate: (wanted == Wanted::Certificate).then_some(contents),
+            contents: wanted.keeps_contents().then_some(contents),
         }
     }
 
     fn bytes(&self) -> usize {
         let keys: usize = self.seen.keys.iter().map(String::len).sum();
-        let data = self.certificate.iter().flat_map(|secret| &secret.data);
+        let data = self.contents.iter().flat_map(|secret| &secret.data);
         let data: usize = data.map(|(key, value)| key.len() + value.0.len()).sum();
         keys + data
     }

@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::crd::SERVER_ID_ANNOTATION;
 use crate::objects::Child;
 use crate::observed::{
-    DeploymentSeen, IngressSeen, RouteSeen, SecretContents, ServiceSeen, VolumeSeen,
+    DeploymentSeen, IngressSeen, JobSeen, RouteSeen, SecretContents, ServiceSeen, VolumeSeen,
 };
 
 /// What counts of one live object, beside that it is there.
@@ -25,6 +25,7 @@ pub(crate) enum Seen {
     Route(RouteSeen),
     Ingress(IngressSeen),
     Secret(SecretContents),
+    Job(JobSeen),
 }
 
 /// Reads an object of `kind`.
@@ -38,11 +39,24 @@ pub(crate) fn read(kind: Child, object: &Object) -> Seen {
             class_name: text(&object.field("spec")["ingressClassName"]),
         }),
         Child::Secret => Seen::Secret(secret(object)),
+        Child::Job => Seen::Job(job(object)),
         Child::ServiceAccount
         | Child::ConfigMap
         | Child::NetworkPolicy
         | Child::PodDisruptionBudget
         | Child::Certificate => Seen::Nothing,
+    }
+}
+
+fn job(object: &Object) -> JobSeen {
+    let status = object.field("status");
+    let is_true = |type_: &str| {
+        items(&status["conditions"])
+            .any(|condition| condition["type"] == type_ && condition["status"] == "True")
+    };
+    JobSeen {
+        complete: is_true("Complete"),
+        failed: is_true("Failed"),
     }
 }
 

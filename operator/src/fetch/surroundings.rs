@@ -1,6 +1,8 @@
 //! What surrounds the servers: pods, nodes, Ingress classes and the APIs that others installed.
 //! Filled by watches, read by fetch.
 
+mod job;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
@@ -10,8 +12,8 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kube::ResourceExt as _;
 
 use super::live::ServerKey;
-use crate::labels::{COMPONENT_LABEL, SLOT_LABEL};
-use crate::observed::{Cluster, Component, NodeSeen, PodSeen, PodTrouble};
+use crate::labels::{ADMINISTRATION, COMPONENT_LABEL, SLOT_LABEL};
+use crate::observed::{Cluster, Component, JobPodSeen, NodeSeen, PodSeen, PodTrouble};
 use crate::version::version;
 
 const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
@@ -20,7 +22,33 @@ const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-cl
 struct PodEntry {
     uid: String,
     epoch: u64,
-    seen: PodSeen,
+    seen: AnyPod,
+}
+
+#[derive(Debug, PartialEq)]
+enum AnyPod {
+    OfServer(PodSeen),
+    OfJob(JobPodSeen),
+}
+
+impl AnyPod {
+    fn node(&self) -> Option<&str> {
+        match self {
+            Self::OfServer(seen) => seen.node.as_deref(),
+            Self::OfJob(_) => None,
+        }
+    }
+}
+
+/// What surrounds one server.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// Its pods.
+    pub(crate) pods: Vec<PodSeen>,
+    /// The pods of its Jobs.
+    pub(crate) job_pods: Vec<JobPodSeen>,
+    /// The nodes on which its SFUs run.
+    pub(crate) nodes: BTreeMap<String, NodeSeen>,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +147,7 @@ impl Surroundings {
             if inner.nodes.get(&name) == seen.as_ref() {
                 return Vec::new();
             }
-            let on_it = |pod: &PodEntry| pod.seen.node.as_deref() == Some(name.as_str());
+            let on_it = |pod: &PodEntry| pod.seen.node() == Some(name.as_str());
             let servers = inner.pods.iter();
             let servers = servers
                 .filter(|(_, pods)| pods.values().any(on_it))
@@ -211,22 +239,36 @@ impl Surroundings {
     }
 
     /// The pods of one server and the nodes on which its SFUs run.
-    pub(crate) fn of(&self, key: &ServerKey) -> (Vec<PodSeen>, BTreeMap<String, NodeSeen>) {
+    pub(crate) fn of(&self, key: &ServerKey) -> Around {
         self.read(|inner| {
-            let pods = inner.pods.get(key).into_iter().flat_map(BTreeMap::values);
-            let pods: Vec<PodSeen> = pods.map(|entry| entry.seen.clone()).collect();
-            let nodes = pods
-                .iter()
+            let mut around = Around::default();
+            for entry in inner.pods.get(key).into_iter().flat_map(BTreeMap::values) {
+                match &entry.seen {
+                    AnyPod::OfServer(seen) => around.pods.push(seen.clone()),
+                    AnyPod::OfJob(seen) => around.job_pods.push(seen.clone()),
+                }
+            }
+            let sfus = around.pods.iter();
+            around.nodes = sfus
                 .filter(|pod| pod.component == Component::Sfu)
                 .filter_map(|pod| pod.node.as_ref())
-                .filter_map(|name| Some((name.clone(), inner.nodes.get(name)?.clone())));
-            let nodes = nodes.collect();
-            (pods, nodes)
+                .filter_map(|name| Some((name.clone(), inner.nodes.get(name)?.clone())))
+                .collect();
+            around
         })
     }
 }
 
-fn read_pod(pod: &Pod) -> PodSeen {
+fn read_pod(pod: &Pod) -> AnyPod {
+    let component = pod.labels().get(COMPONENT_LABEL);
+    if component.is_some_and(|component| component == ADMINISTRATION) {
+        AnyPod::OfJob(job::read(pod))
+    } else {
+        AnyPod::OfServer(read_server_pod(pod))
+    }
+}
+
+fn read_server_pod(pod: &Pod) -> PodSeen {
     let container = pod.spec.as_ref().and_then(|spec| spec.containers.first());
     let label = |name| pod.labels().get(name).map(String::as_str);
     let status = pod.status.as_ref();
@@ -260,7 +302,8 @@ fn read_pod(pod: &Pod) -> PodSeen {
 
 fn pod_trouble(pod: &Pod) -> Option<PodTrouble> {
     let status = pod.status.as_ref()?;
-    let containers = status.container_statuses.iter().flatten();
+    let containers = status.init_container_statuses.iter();
+    let containers = containers.chain(&status.container_statuses).flatten();
     let waiting = containers
         .filter_map(|container| container.state.as_ref()?.waiting.as_ref())
         .filter_map(|waiting| Some((waiting.reason.clone()?, waiting.message.clone())))
@@ -357,7 +400,7 @@ mod tests {
             ]},
         }))
         .unwrap();
-        assert_eq!(read_pod(&pod).version.as_deref(), Some("0.4.1"));
-        assert_eq!(read_pod(&Pod::default()).version, None);
+        assert_eq!(read_server_pod(&pod).version.as_deref(), Some("0.4.1"));
+        assert_eq!(read_server_pod(&Pod::default()).version, None);
     }
 }

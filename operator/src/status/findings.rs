@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Facts, Outcome};
+use super::{Facts, Outcome, backends};
 use crate::conditions::{
     Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth,
 };
@@ -28,13 +28,17 @@ const MISFITS: [&str; 4] = [
 /// The reason of a volume that is gone.
 const LOST: &str = "VolumeLost";
 
-/// Certificate, volume, signaling, SFUs. The certificate only of a server that was validated.
+/// Certificate, volume, back ends, signaling, SFUs. Certificate and back ends only of a server that
+/// was validated.
 pub(super) fn parts(facts: &Facts<'_>) -> Vec<Draft> {
     let mut parts = Vec::new();
     if let Some(valid) = facts.outcome.valid() {
         parts.push(tls(facts, valid));
     }
     parts.push(storage(facts));
+    if let Some(valid) = facts.outcome.valid() {
+        parts.extend(backends::parts(facts, valid));
+    }
     parts.push(available(facts, Component::Signaling));
     parts.push(available(facts, Component::Sfu));
     parts
@@ -196,7 +200,11 @@ fn pod_trouble(
 }
 
 /// Kubelets vary their words and count seconds in them; these must hold still.
-fn explain<'a>(trouble: &'a PodTrouble, noun: &str, image: &str) -> (&'a str, Cow<'a, str>) {
+pub(super) fn explain<'a>(
+    trouble: &'a PodTrouble,
+    noun: &str,
+    image: &str,
+) -> (&'a str, Cow<'a, str>) {
     match trouble.reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => (
             "ImagePullBackOff",
@@ -230,6 +238,10 @@ fn awaited(facts: &Facts<'_>, component: Component) -> Option<(&'static str, Str
                 "The Service \"{}\" has no nodePort yet, and signaling needs to know it.",
                 valid.name.signaling()
             ),
+        )),
+        Component::Signaling if !facts.preparing.is_empty() => Some((
+            "WaitingForBackends",
+            "Signaling starts when the back ends are prepared.".to_owned(),
         )),
         Component::Signaling => None,
         Component::Sfu => {
@@ -317,6 +329,11 @@ fn tls(facts: &Facts<'_>, valid: &ValidServer) -> Draft {
 fn storage(facts: &Facts<'_>) -> Draft {
     let draft =
         |truth, reason: &str, message: String| Draft::new(STORAGE_READY, truth, reason, message);
+    let valid = facts.outcome.valid();
+    if valid.is_some_and(|valid| valid.backends.are_shared()) {
+        let message = "The back ends keep everything: no volume is needed.";
+        return draft(Truth::True, "NotNeeded", message.to_owned());
+    }
     let Some(volume) = &facts.children.volume else {
         return draft(
             Truth::False,

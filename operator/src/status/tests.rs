@@ -1,5 +1,6 @@
 //! What a status says in each state of a server, and that it says nothing twice.
 
+mod backends;
 mod slots;
 
 use super::*;
@@ -16,6 +17,7 @@ struct Scene {
     observed: Observed,
     probes: BTreeMap<i32, Probe>,
     held: bool,
+    preparing: Vec<Preparing>,
     trouble: Option<String>,
 }
 
@@ -25,6 +27,7 @@ impl Scene {
             observed: observed(),
             probes: BTreeMap::new(),
             held: false,
+            preparing: Vec::new(),
             trouble: None,
         }
     }
@@ -61,6 +64,7 @@ impl Scene {
             probes: &self.probes,
             vantage: "the operator's pod",
             held: self.held,
+            preparing: &self.preparing,
         };
         status(&facts, at(second))
     }
@@ -101,6 +105,7 @@ impl Scene {
             probes: &BTreeMap::new(),
             vantage: "the operator's pod",
             held: false,
+            preparing: &[],
         };
         let status = status(&facts, at(second));
         std::sync::Arc::make_mut(&mut self.observed.server).status = Some(status.clone());
@@ -120,6 +125,7 @@ impl Scene {
             probes: &BTreeMap::new(),
             vantage: "the operator's pod",
             held: false,
+            preparing: &[],
         };
         status(&facts, at(second))
     }

@@ -1,5 +1,6 @@
 //! What is built and what is refused. Each case changes one thing of the smallest server.
 
+mod backends;
 mod slots;
 
 use std::sync::Arc;

@@ -88,6 +88,8 @@ fn given_reasons() -> Result<BTreeSet<String>> {
     for file in [
         "refusal.rs",
         "status.rs",
+        "status/backends.rs",
+        "status/departure.rs",
         "status/findings.rs",
         "status/media.rs",
     ] {

@@ -1,19 +1,26 @@
 //! The signaling Deployment. With data on a volume there is one pod, and the old one is gone
-//! before the next starts: SQLite takes one process.
+//! before the next starts: SQLite takes one process. With all data in back ends there are as many
+//! as are asked for, and a new one serves before an old one goes.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EmptyDirVolumeSource, EnvVar, KeyToPath,
-    PersistentVolumeClaimVolumeSource, Volume,
+    PersistentVolumeClaimVolumeSource, PodTemplateSpec, TopologySpreadConstraint, Volume,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::json;
 
 use super::deployment;
-use crate::build::metadata::{Of, child};
-use crate::build::pod::{self, Parts, Probes, mount, port, secret_volume, variable};
+use crate::apply::compare::digest;
+use crate::build::Material;
+use crate::build::backends::{self, SENTINEL_USER};
+use crate::build::metadata::{Of, child, selector};
+use crate::build::pod::{self, Parts, Probes, literal, mount, port, secret_volume, variable};
 use crate::build::service::GRPC_PORT;
 use crate::observed::Component;
-use crate::valid::ValidServer;
+use crate::valid::{ValidBackends, ValidServer};
 
 const OF: Of = Of::Component(Component::Signaling);
 
@@ -24,37 +31,109 @@ const DATA: &str = "/var/lib/gryt";
 const SFU_TLS: &str = "/var/run/gryt/sfu-tls";
 const WEB_TLS: &str = "/var/run/gryt/web-tls";
 const OWNER: &str = "/var/run/gryt/owner";
+/// On pods: stands for the authorities of back ends that they trust.
+const AUTHORITIES: &str = "gryt.chat/authorities";
 
 /// `None` as long as the origin isn't known.
-pub(in crate::build) fn build(server: &ValidServer) -> Option<Deployment> {
+pub(in crate::build) fn build(server: &ValidServer, material: &Material) -> Option<Deployment> {
     let origin = server.origin.as_deref()?;
     let web_tls = server
         .tls
         .secret_name(&server.name)
         .filter(|_| server.web.signaling_serves_tls());
-    let container = container(server, environment(server, origin), web_tls.is_some());
+    let reads_backends = backends::are_named(server, &material.sign_ins);
+    let mut mounts = vec![mount("tmp", "/tmp", false), mount("sfu-tls", SFU_TLS, true)];
+    if !server.backends.are_shared() {
+        mounts.insert(0, mount("data", DATA, false));
+    }
+    if has_own_accounts(server) {
+        mounts.push(mount("owner", OWNER, true));
+    }
+    if reads_backends {
+        mounts.push(mount("backends", backends::FOLDER, true));
+    }
+    let container = container(
+        server,
+        environment(server, origin),
+        (mounts, web_tls.is_some()),
+    );
     let parts = Parts {
         of: OF,
         service_account: server.name.signaling(),
         container,
-        volumes: volumes(server, web_tls),
+        volumes: volumes(server, web_tls, reads_backends),
         grace_seconds: GRACE_SECONDS,
     };
-    let strategy = DeploymentStrategy {
-        type_: Some("Recreate".to_owned()),
-        rolling_update: None,
-    };
-    let template = pod::template(server, parts);
+    let mut template = pod::template(server, parts);
+    if server.backends.are_shared() {
+        spread(&mut template, server);
+    }
+    mark_authorities(&mut template, material);
     let metadata = child(server, server.name.signaling(), OF);
     Some(deployment(
         server,
         metadata,
         OF,
-        (server.signaling_replicas, strategy, template),
+        (server.signaling_replicas, strategy(server), template),
     ))
 }
 
-fn container(server: &ValidServer, env: Vec<EnvVar>, serves_tls: bool) -> Container {
+fn strategy(server: &ValidServer) -> DeploymentStrategy {
+    if server.backends.are_shared() {
+        return DeploymentStrategy {
+            type_: Some("RollingUpdate".to_owned()),
+            rolling_update: Some(RollingUpdateDeployment {
+                max_surge: Some(IntOrString::Int(1)),
+                max_unavailable: Some(IntOrString::Int(0)),
+            }),
+        };
+    }
+    DeploymentStrategy {
+        type_: Some("Recreate".to_owned()),
+        rolling_update: None,
+    }
+}
+
+/// One node that fails takes as few of several pods along as the cluster's size allows.
+fn spread(template: &mut PodTemplateSpec, server: &ValidServer) {
+    let Some(spec) = &mut template.spec else {
+        return;
+    };
+    spec.topology_spread_constraints.get_or_insert_with(|| {
+        vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "kubernetes.io/hostname".to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            label_selector: Some(selector(server, OF)),
+            ..TopologySpreadConstraint::default()
+        }]
+    });
+}
+
+/// A process reads whom it trusts when it starts, unlike its passwords: others are taken by new pods.
+fn mark_authorities(template: &mut PodTemplateSpec, material: &Material) {
+    let files = &material.sign_ins.files;
+    let authorities = files.iter().filter(|(name, _)| name.ends_with(".crt"));
+    let authorities: Vec<_> = authorities.collect();
+    if authorities.is_empty() {
+        return;
+    }
+    let metadata = template.metadata.get_or_insert_default();
+    metadata
+        .annotations
+        .get_or_insert_default()
+        .insert(AUTHORITIES.to_owned(), digest(&json!(authorities)));
+}
+
+fn has_own_accounts(server: &ValidServer) -> bool {
+    server.backends.issuers.is_empty()
+}
+
+fn container(
+    server: &ValidServer,
+    mut env: Vec<EnvVar>,
+    (mut mounts, serves_tls): (Vec<VolumeMount>, bool),
+) -> Container {
     let Probes {
         startup,
         readiness,
@@ -66,13 +145,6 @@ fn container(server: &ValidServer, env: Vec<EnvVar>, serves_tls: bool) -> Contai
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
-    let mut mounts = vec![
-        mount("data", DATA, false),
-        mount("tmp", "/tmp", false),
-        mount("sfu-tls", SFU_TLS, true),
-        mount("owner", OWNER, true),
-    ];
-    let mut env = env;
     if serves_tls {
         mounts.push(mount("web-tls", WEB_TLS, true));
         env.push(variable("GRYT_SIGNALING_TLS_DIR", WEB_TLS));
@@ -116,13 +188,34 @@ fn environment(server: &ValidServer, origin: &str) -> Vec<EnvVar> {
         variable("GRYT_SIGNALING_SERVER_ID", server.id.as_str()),
         variable("GRYT_SIGNALING_NAME", literal(&server.display_name)),
         variable("GRYT_SIGNALING_PUBLIC_URL", origin),
-        variable("GRYT_SIGNALING_DATA_DIR", DATA),
+    ];
+    if !server.backends.are_shared() {
+        env.push(variable("GRYT_SIGNALING_DATA_DIR", DATA));
+    }
+    env.extend([
         variable("GRYT_SIGNALING_SFU_URLS", sfus),
         variable("GRYT_SIGNALING_SFU_TLS_DIR", SFU_TLS),
-        variable("GRYT_SIGNALING_OWNER_INVITE_FILE", format!("{OWNER}/token")),
+    ]);
+    if has_own_accounts(server) {
+        let token = format!("{OWNER}/token");
+        env.push(variable("GRYT_SIGNALING_OWNER_INVITE_FILE", token));
+    }
+    env.extend([
         variable("GRYT_SIGNALING_LOG", "info"),
         variable("GRYT_SIGNALING_LOG_FORMAT", "json"),
-    ];
+    ]);
+    let ValidBackends {
+        redis,
+        cql,
+        issuers,
+        progress: _,
+    } = &server.backends;
+    env.extend(backends::issuers(issuers));
+    if let Some(redis) = redis {
+        let secret = server.name.backends();
+        env.extend(backends::redis(redis, (&secret, SENTINEL_USER)));
+    }
+    env.extend(cql.iter().flat_map(backends::cql));
     let proxies = &server.class.spec.trusted_proxies;
     if !proxies.is_empty() {
         env.push(variable(
@@ -135,12 +228,7 @@ fn environment(server: &ValidServer, origin: &str) -> Vec<EnvVar> {
     env
 }
 
-/// Kubernetes replaces `$(NAME)` in values; `$$` stands for a dollar.
-fn literal(text: &str) -> String {
-    text.replace('$', "$$")
-}
-
-fn volumes(server: &ValidServer, web_tls: Option<String>) -> Vec<Volume> {
+fn volumes(server: &ValidServer, web_tls: Option<String>, reads_backends: bool) -> Vec<Volume> {
     let mut owner = secret_volume("owner", server.name.owner());
     if let Some(secret) = &mut owner.secret {
         secret.items = Some(vec![KeyToPath {
@@ -149,15 +237,15 @@ fn volumes(server: &ValidServer, web_tls: Option<String>) -> Vec<Volume> {
             mode: None,
         }]);
     }
+    let data = Volume {
+        name: "data".to_owned(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: server.name.data(),
+            read_only: None,
+        }),
+        ..Volume::default()
+    };
     let mut volumes = vec![
-        Volume {
-            name: "data".to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: server.name.data(),
-                read_only: None,
-            }),
-            ..Volume::default()
-        },
         // SQLite sorts what memory doesn't hold here; the image has no folder of its own.
         Volume {
             name: "tmp".to_owned(),
@@ -168,8 +256,16 @@ fn volumes(server: &ValidServer, web_tls: Option<String>) -> Vec<Volume> {
             ..Volume::default()
         },
         secret_volume("sfu-tls", server.name.signaling_tls()),
-        owner,
     ];
+    if !server.backends.are_shared() {
+        volumes.insert(0, data);
+    }
+    if has_own_accounts(server) {
+        volumes.push(owner);
+    }
+    if reads_backends {
+        volumes.push(secret_volume("backends", server.name.backends()));
+    }
     volumes.extend(web_tls.map(|secret_name| secret_volume("web-tls", secret_name)));
     volumes
 }

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Toleration, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use gryt_model::ServerId;
 
-use crate::build::{Material, OwnerToken};
+use crate::build::{Material, SignIns, Token};
 use crate::class::ResolvedClass;
 use crate::crd::{
     GrytServerClassSpec, Limits, MediaType, NodeAddress, PodTemplate, PortRange, PullPolicy,
     PullSecret, Resources, ServerResources,
 };
-use crate::pki::{Authority, Certificates, Leaf, Pair};
-use crate::valid::{Announced, Slot, SlotPorts, Tls, ValidImages, ValidServer, ValidStorage, Web};
+use crate::pki::{Authority, Certificates, Files, Leaf, Pair};
+use crate::valid::{
+    Administrator, Announced, Progress, SecretFile, SentinelSignIn, Slot, SlotPorts, Tls,
+    ValidBackends, ValidCql, ValidImages, ValidIssuer, ValidRedis, ValidServer, ValidStorage, Web,
+};
 
 /// A server on an empty cluster, of which only the host name was given.
 pub(super) fn smallest() -> ValidServer {
@@ -33,6 +37,7 @@ pub(super) fn smallest() -> ValidServer {
         },
         suspended: false,
         signaling_replicas: 1,
+        backends: ValidBackends::default(),
         storage: ValidStorage {
             size: "1Gi".to_owned(),
             storage_class_name: None,
@@ -220,6 +225,82 @@ fn full_template() -> ValidServer {
     server
 }
 
+fn admin(secret: &str) -> Administrator {
+    Administrator {
+        secret: secret.to_owned(),
+        version: "7".to_owned(),
+    }
+}
+
+fn file(secret: &str) -> SecretFile {
+    SecretFile {
+        secret: secret.to_owned(),
+        key: "ca.crt".to_owned(),
+    }
+}
+
+/// Nothing on a volume, three signaling pods, nothing prepared: signaling waits.
+pub(super) fn new_backends() -> ValidServer {
+    let mut server = gateway();
+    server.signaling_replicas = 3;
+    server.backends = ValidBackends {
+        redis: Some(ValidRedis {
+            url: "rediss+sentinel://redis-1.data.svc,redis-2.data.svc/gryt".to_owned(),
+            ports: [6379, 26379].into(),
+            admin: admin("redis-admin"),
+            sentinel: Some(SentinelSignIn {
+                secret: "sentinels".to_owned(),
+                names_user: true,
+            }),
+            ca: Some(file("redis-ca")),
+        }),
+        cql: Some(ValidCql {
+            contact_points: vec!["db-1.data.svc".to_owned(), "db-2.data.svc:9142".to_owned()],
+            ports: [9042, 9142].into(),
+            datacenter: Some("dc1".to_owned()),
+            replication: "dc1:3".to_owned(),
+            shared_keyspace: None,
+            admin: admin("cql-admin"),
+            ca: Some(file("cql-ca")),
+        }),
+        issuers: vec![ValidIssuer {
+            name: "staff".to_owned(),
+            label: Some("Staff: $5".to_owned()),
+            issuer: "https://id.example.org/realms/staff".to_owned(),
+            client_id: "gryt-web".to_owned(),
+            audience: None,
+            jwks_url: Some("https://keycloak.id.svc:8443/realms/staff/certs".to_owned()),
+            discovery_url: None,
+            port: 8443,
+            ca: Some(file("id-ca")),
+        }],
+        progress: Progress::default(),
+    };
+    server
+}
+
+/// The same as its Jobs have left it.
+pub(super) fn shared_backends() -> ValidServer {
+    let mut server = new_backends();
+    let pending = crate::build::preparing(&server, &material(&server));
+    let complete = pending.into_iter().map(|preparing| preparing.job);
+    server.backends.progress.complete = complete.collect();
+    server
+}
+
+/// Messages in a shared keyspace; events and accounts on the volume.
+pub(super) fn database_only() -> ValidServer {
+    let mut server = smallest();
+    let cql = new_backends().backends.cql.unwrap();
+    server.backends.cql = Some(ValidCql {
+        shared_keyspace: Some("gryt_all".to_owned()),
+        datacenter: None,
+        ca: None,
+        ..cql
+    });
+    server
+}
+
 /// Every golden server with the name of its file.
 pub(super) fn servers() -> Vec<(&'static str, ValidServer)> {
     vec![
@@ -230,6 +311,9 @@ pub(super) fn servers() -> Vec<(&'static str, ValidServer)> {
         ("several-sfus", several_sfus()),
         ("suspended", suspended()),
         ("full-template", full_template()),
+        ("new-backends", new_backends()),
+        ("shared-backends", shared_backends()),
+        ("database-only", database_only()),
     ]
 }
 
@@ -257,7 +341,29 @@ pub(super) fn material(server: &ValidServer) -> Material {
             due: UNIX_EPOCH,
         },
         class_certificate: Some(pair("class")),
-        owner_token: OwnerToken::from_random([1; 20]),
+        owner_token: Token::from_random([1; 20]),
+        sign_ins: sign_ins(server),
+    }
+}
+
+fn sign_ins(server: &ValidServer) -> SignIns {
+    let backends = &server.backends;
+    let token = |byte| Token::from_random([byte; 20]);
+    let mut files = Files::new();
+    if backends.are_shared() {
+        let names = [
+            "redis-sentinel-password",
+            "redis-sentinel-username",
+            "redis-ca.crt",
+            "cql-ca.crt",
+            "issuer-staff-ca.crt",
+        ];
+        files.extend(names.map(|name| (name.to_owned(), ByteString(name.as_bytes().to_vec()))));
+    }
+    SignIns {
+        redis: backends.redis.is_some().then(|| token(2)),
+        cql: backends.cql.is_some().then(|| token(3)),
+        files,
     }
 }
 

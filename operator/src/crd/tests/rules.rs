@@ -171,6 +171,12 @@ fn every_name_of_another_object_has_its_pattern() {
         ".spec.tls.secretName",
         ".spec.tls.issuerRef.name",
         ".spec.turn[].secretRef.name",
+        ".spec.backends.redis.adminSecretRef.name",
+        ".spec.backends.redis.sentinelSecretRef.name",
+        ".spec.backends.redis.caSecretRef.name",
+        ".spec.backends.cql.adminSecretRef.name",
+        ".spec.backends.cql.caSecretRef.name",
+        ".spec.backends.issuers[].caSecretRef.name",
         ".spec.exposure.web.gateway.name",
         ".spec.exposure.web.ingressClassName",
     ] {

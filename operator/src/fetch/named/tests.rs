@@ -40,7 +40,7 @@ async fn only_what_is_wanted_of_a_secret_is_kept() {
         let found = secrets.find("team-a", &name(), wanted).await.unwrap();
         let found = found.unwrap();
         let keys: Vec<_> = found.seen.keys.iter().cloned().collect();
-        (keys, found.certificate.clone())
+        (keys, found.contents.clone())
     };
     assert_eq!(
         find(Wanted::Outside).await,
@@ -54,7 +54,7 @@ async fn only_what_is_wanted_of_a_secret_is_kept() {
     assert_eq!(kept, TLS_KEYS);
     assert!(contents.annotations.is_empty());
     let memory = lock(&secrets.memory);
-    let with_contents = memory.answers().filter(|named| named.certificate.is_some());
+    let with_contents = memory.answers().filter(|named| named.contents.is_some());
     assert_eq!(with_contents.count(), 1);
 }
 

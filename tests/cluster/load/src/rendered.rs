@@ -74,13 +74,15 @@ impl Platform {
         };
         let refused = |refusals| anyhow!("the server is refused: {refusals:?}");
         let valid = validate(&observed(children.clone()), &self.defaults).map_err(refused)?;
-        let (own, platform_tls) = (OwnSecrets::default(), BTreeMap::new());
+        let (own, none) = (OwnSecrets::default(), BTreeMap::new());
         let sources = Sources {
             own: &own,
-            platform_tls: &platform_tls,
+            platform_tls: &none,
+            platform_files: &none,
             operator_namespace: &self.namespace,
         };
-        let material = Material::provide(&valid, &sources, draw()?, now())?;
+        let material =
+            Material::provide(&valid, &sources, [draw()?, draw()?, draw()?].into(), now())?;
         let objects = build(&valid, &material);
         ensure!(
             objects.awaited.is_empty(),
@@ -95,6 +97,7 @@ impl Platform {
             probes: &BTreeMap::new(),
             vantage: "the operator's pod",
             held: false,
+            preparing: &[],
         };
         let status = status(&facts, Timestamp::now());
 

@@ -57,9 +57,10 @@ fn whose_turn_it_is_not_is_neither_applied_nor_deleted() {
     let sources = Sources {
         own: &OwnSecrets::default(),
         platform_tls: &BTreeMap::new(),
+        platform_files: &BTreeMap::new(),
         operator_namespace: &"gryt-system".parse().unwrap(),
     };
-    let material = Material::provide(&valid, &sources, [1; 20], UNIX_EPOCH).unwrap();
+    let material = Material::provide(&valid, &sources, [[1; 20]; 3].into(), UNIX_EPOCH).unwrap();
     let mut objects = build(&valid, &material);
     let before = objects.children();
     hold_back([valid.name.sfu_slot(0)].into(), &mut objects);
