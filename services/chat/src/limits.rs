@@ -83,7 +83,8 @@ impl Act {
 
 impl Rate {
     /// The time in which the allowance grows by one.
-    fn interval(self) -> Duration {
+    #[must_use]
+    pub fn interval(self) -> Duration {
         Duration::from_secs(1) / self.per_second
     }
 

@@ -1,10 +1,14 @@
 //! The commands for Jobs: what is done to a server's data where an administrator's secret is at hand.
-//! Either back end may be left out.
+//! Any back end may be left out.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use gryt_blobs::S3;
 use gryt_bus::redis::{self, AdministrationError};
-use gryt_signaling::cli::{Administration, ProvisionCommand};
+use gryt_model::ServerId;
+use gryt_signaling::cli::{Administration, ProvisionCommand, S3Args};
 use gryt_store::cql::{self, Provision};
 use tokio::time::{sleep, timeout};
 
@@ -74,6 +78,26 @@ pub(crate) async fn purge(administration: Administration) -> anyhow::Result<()> 
     }
     tracing::info!(%server, "nothing of the server is left");
     Ok(())
+}
+
+/// Makes the bucket. It is the same for all servers, so any id does.
+pub(crate) async fn provision_files(s3: &S3Args) -> anyhow::Result<()> {
+    open(s3, &ServerId::from_random([0; 16]))?
+        .provision()
+        .await?;
+    let said = "The bucket is there, and pages may use what is signed for them.";
+    Ok(writeln!(std::io::stdout(), "{said}")?)
+}
+
+/// Removes the server's files.
+pub(crate) async fn purge_files(s3: &S3Args, server: &ServerId) -> anyhow::Result<()> {
+    gryt_blobs::purge(&open(s3, server)?).await?;
+    Ok(writeln!(std::io::stdout(), "No file of {server} is left.")?)
+}
+
+fn open(s3: &S3Args, server: &ServerId) -> anyhow::Result<S3> {
+    let settings = s3.settings()?.context("no storage is named")?;
+    Ok(S3::new(&settings, server)?)
 }
 
 /// An error that may be gone the next time.

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, Command as Line, Error, FromArgMatches, Id, Parser, Subcommand};
 use gryt_model::ServerId;
 use gryt_runtime::LogFormat;
 use ipnet::IpNet;
@@ -18,6 +18,8 @@ mod administration;
 mod back_ends;
 #[cfg(feature = "back-ends")]
 mod files;
+#[cfg(feature = "back-ends")]
+mod named_file;
 
 #[cfg(feature = "back-ends")]
 pub use administration::{Administration, ProvisionCommand};
@@ -25,14 +27,16 @@ pub use administration::{Administration, ProvisionCommand};
 pub use back_ends::{BackEndError, Cql, Redis};
 #[cfg(feature = "back-ends")]
 pub use files::{AddressingArg, FilesArgs, FilesArgsError, S3Args};
+#[cfg(feature = "back-ends")]
+pub use named_file::NamedFileError;
 
 /// Serves one Gryt server to its browsers: page, socket, REST and accounts.
 #[derive(Debug, Parser)]
 #[command(name = "gryt-signaling", version, subcommand_negates_reqs = true)]
 pub struct Cli {
-    /// Needed to serve.
+    /// How to serve, if nothing else is to be done.
     #[command(flatten)]
-    pub config: Option<Config>,
+    pub serving: Serving,
     /// Events between several processes.
     #[cfg(feature = "back-ends")]
     #[command(flatten)]
@@ -48,6 +52,38 @@ pub struct Cli {
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Nothing where a command is given: then its environment may hold some settings of serving, as that
+/// of a Job does, and need not hold all.
+#[derive(Debug)]
+pub struct Serving(pub Option<Config>);
+
+impl Args for Serving {
+    fn group_id() -> Option<Id> {
+        Config::group_id()
+    }
+
+    fn augment_args(line: Line) -> Line {
+        Config::augment_args(line)
+    }
+
+    fn augment_args_for_update(line: Line) -> Line {
+        Config::augment_args_for_update(line)
+    }
+}
+
+impl FromArgMatches for Serving {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let serves = matches.subcommand_name().is_none();
+        let config = serves.then(|| Config::from_arg_matches(matches));
+        config.transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// How the server runs.
@@ -246,7 +282,7 @@ mod tests {
         "--sfu-urls=https://home-sfu-0.ns.svc:8082",
     ];
 
-    fn parse(more: &[&str]) -> Result<Cli, clap::Error> {
+    fn parse(more: &[&str]) -> Result<Cli, Error> {
         let line = ["gryt-signaling"].iter().chain(&NEEDED).chain(more);
         Cli::try_parse_from(line)
     }
@@ -258,7 +294,7 @@ mod tests {
 
     #[test]
     fn serving_needs_to_know_who_and_where() {
-        let config = parse(&[]).unwrap().config.unwrap();
+        let config = parse(&[]).unwrap().serving.0.unwrap();
         assert_eq!(config.listen, "[::]:8080".parse().unwrap());
         assert_eq!(config.data_dir, PathBuf::from("/var/lib/gryt"));
         for left_out in NEEDED {
@@ -271,12 +307,12 @@ mod tests {
     #[test]
     fn issuers_come_from_one_place() {
         let issuers = r#"--issuers=[{"name": "home", "issuer": "https://id.example.org"}]"#;
-        let config = parse(&[issuers]).unwrap().config.unwrap();
+        let config = parse(&[issuers]).unwrap().serving.0.unwrap();
         assert!(config.issuers.is_some());
         assert!(parse(&[issuers, "--issuers-file=/issuers.json"]).is_err());
         let file = parse(&["--issuers-file=/nowhere.json"]).unwrap();
-        assert!(file.config.unwrap().issuers().is_err());
-        let none = parse(&[]).unwrap().config.unwrap().issuers().unwrap();
+        assert!(file.serving.0.unwrap().issuers().is_err());
+        let none = parse(&[]).unwrap().serving.0.unwrap().issuers().unwrap();
         assert_eq!(none, Issuers::default());
     }
 
@@ -324,6 +360,8 @@ mod tests {
             assert!(matches!(purge, Ok(Command::Purge(_))));
         }
         assert!(command(&["provision", server, redis]).is_ok(), "Redis only");
+        // As the environment does, which all commands share.
+        assert!(command(&[server, "provision", server, redis]).is_ok());
         for bad in [
             &["migrate", server][..],
             &["provision", server, nodes],
@@ -376,7 +414,7 @@ mod tests {
     #[test]
     fn values_out_of_bounds_are_refused() {
         let networks = parse(&["--trusted-proxies=10.0.0.0/8,fd00::/8"]).unwrap();
-        assert_eq!(networks.config.unwrap().trusted_proxies.len(), 2);
+        assert_eq!(networks.serving.0.unwrap().trusted_proxies.len(), 2);
         for bad in [
             "--trusted-proxies=10.0.0.0/33",
             "--trusted-proxies=everybody",

@@ -6,12 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use gryt_blobs::S3;
-use gryt_model::ServerId;
 use gryt_runtime::LogFormat;
-use gryt_signaling::cli::{AccountCommand, Administration, Cli, Command, S3Args};
+use gryt_signaling::cli::{AccountCommand, Administration, Cli, Command, Serving};
 use gryt_signaling::data_dir::DataDir;
 use gryt_signaling::foundation::BackEnds;
 
@@ -32,7 +29,7 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> anyhow::Result<()> {
     let Cli {
-        config,
+        serving: Serving(config),
         redis,
         cql,
         files,
@@ -45,8 +42,9 @@ fn start(cli: Cli) -> anyhow::Result<()> {
         (Some(Command::Provision(command)), _) => {
             let Administration {
                 log, log_format, ..
-            } = command.administration.clone();
-            run(&log, log_format, administer::provision(*command))
+            } = &command.administration;
+            let (log, format) = (log.clone(), *log_format);
+            run(&log, format, administer::provision(*command))
         }
         (Some(Command::Migrate(command)), _) => {
             let log = command.log.clone();
@@ -56,8 +54,12 @@ fn start(cli: Cli) -> anyhow::Result<()> {
             let log = command.log.clone();
             run(&log, command.log_format, administer::purge(*command))
         }
-        (Some(Command::ProvisionFiles(command)), _) => provision_files(&command.s3),
-        (Some(Command::PurgeFiles(command)), _) => purge_files(&command.s3, &command.server_id),
+        (Some(Command::ProvisionFiles(command)), _) => {
+            finish(administer::provision_files(&command.s3))
+        }
+        (Some(Command::PurgeFiles(command)), _) => {
+            finish(administer::purge_files(&command.s3, &command.server_id))
+        }
         (None, Some(config)) => {
             let (log, format) = (config.log.clone(), config.log_format);
             let (back_ends, files) = (BackEnds { redis, cql }, files.place()?);
@@ -74,6 +76,10 @@ fn run(
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     gryt_runtime::init_logs(log, format)?;
+    finish(work)
+}
+
+fn finish(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -81,32 +87,6 @@ fn run(
     // A password that is being hashed is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended
-}
-
-/// The bucket is the same for all servers, so any id does.
-fn provision_files(s3: &S3Args) -> anyhow::Result<()> {
-    let files = open(s3, &ServerId::from_random([0; 16]))?;
-    wait_for(files.provision())?;
-    let said = "The bucket is there, and pages may use what is signed for them.";
-    Ok(writeln!(std::io::stdout(), "{said}")?)
-}
-
-fn purge_files(s3: &S3Args, server: &ServerId) -> anyhow::Result<()> {
-    let files = open(s3, server)?;
-    wait_for(gryt_blobs::purge(&files))?;
-    Ok(writeln!(std::io::stdout(), "No file of {server} is left.")?)
-}
-
-fn open(s3: &S3Args, server: &ServerId) -> anyhow::Result<S3> {
-    let settings = s3.settings()?.context("no storage is named")?;
-    Ok(S3::new(&settings, server)?)
-}
-
-fn wait_for(work: impl Future<Output = Result<(), gryt_blobs::Error>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(work)?)
 }
 
 fn reset(name: &str, data_dir: PathBuf) -> anyhow::Result<()> {

@@ -52,7 +52,7 @@ fn the_services_take_every_variable_that_is_written() {
                 Some("sfu") => drop(parse::<gryt_sfu::cli::Config>(pod)),
                 Some("signaling") => {
                     let cli = parse::<Cli>(pod);
-                    let config = cli.config.unwrap();
+                    let config = cli.serving.0.unwrap();
                     assert_eq!(config.name, server.display_name);
                     let issuers = server.backends.issuers.len();
                     assert_eq!(config.issuers.is_some(), issuers > 0);

@@ -8,7 +8,8 @@ use gryt_model::ServerId;
 use gryt_runtime::{LogFormat, Secret};
 use gryt_store::cql::{Credentials, Password, Replication, Settings};
 
-use super::back_ends::{BackEndError, Cql, Redis, read};
+use super::back_ends::{BackEndError, Cql, Redis};
+use super::named_file::secret;
 
 /// Whose data, and who does it.
 #[derive(Debug, Clone, Args)]
@@ -99,7 +100,7 @@ impl Administration {
         let credentials = match (&self.cql_admin_role, &self.cql_admin_password_file) {
             (Some(role), Some(file)) => Some(Credentials {
                 role: role.as_str().into(),
-                password: Password::new(read(file)?.expose()),
+                password: Password::new(secret(file)?.expose()),
             }),
             (None, _) | (_, None) => None,
         };
@@ -115,7 +116,7 @@ impl Administration {
         Ok(
             match (&self.redis_admin_user, &self.redis_admin_password_file) {
                 (Some(user), Some(file)) => {
-                    read(file)?;
+                    secret(file)?;
                     config.map(|config| config.signing_in(user, file.clone()))
                 }
                 (None, _) | (_, None) => config,
@@ -135,6 +136,6 @@ impl Administration {
         if described.is_some_and(|config| config.user().is_some()) {
             return Err(BackEndError::UserInUrl(user_name(&self.server_id)));
         }
-        read(file).map(Some)
+        Ok(Some(secret(file)?))
     }
 }

@@ -1,16 +1,16 @@
 //! Where data and events are, when not in the server's own folder. Secrets come from files.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use gryt_bus::redis::{InvalidRedisConfig, RedisConfig, user_name};
 use gryt_model::ServerId;
-use gryt_runtime::{Secret, SecretError, read_secret};
 use gryt_store::cql::{
     self, Authorities, ContactPoint, Credentials, Isolation, Keyspace, Password, Settings,
     role_name,
 };
+
+use super::named_file::{NamedFileError, authorities, secret};
 
 /// Redis, for events and presence between the processes of one server.
 #[derive(Debug, Clone, Default, Args)]
@@ -108,18 +108,9 @@ pub enum BackEndError {
          by GRYT_SIGNALING_REDIS_PASSWORD_FILE"
     )]
     PasswordInUrl,
-    /// A secret file cannot be read.
-    #[error("read a back end's password")]
-    Password(#[source] SecretError),
-    /// A file of authorities cannot be read.
-    #[error("read the authorities in \"{}\"", path.display())]
-    ReadAuthorities {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    /// A file that is named is of no use.
+    #[error("read what a back end needs")]
+    File(#[from] NamedFileError),
     /// A server's own user is made, and no other one.
     #[error(
         "GRYT_SIGNALING_REDIS_URL (--redis-url) names a user, but the one that is made is \"{0}\": \
@@ -147,7 +138,7 @@ impl Redis {
             return Ok(Some(config));
         };
         // Whoever starts us is to know at once that there is none.
-        read(file)?;
+        secret(file)?;
         let user = config
             .user()
             .map_or_else(|| user_name(server), str::to_owned);
@@ -174,12 +165,12 @@ impl Redis {
         }
         let mut config: RedisConfig = line.parse().map_err(BackEndError::RedisUrl)?;
         if let Some(file) = redis_sentinel_password_file {
-            read(file)?;
+            secret(file)?;
             let user = redis_sentinel_user.as_deref();
             config = config.signing_in_to_sentinels(user, file.clone());
         }
         if let Some(file) = redis_ca_file {
-            let pem = read_authorities(file)?;
+            let pem = authorities(file)?;
             config = config
                 .with_ca(&pem)
                 .map_err(BackEndError::RedisAuthorities)?;
@@ -214,7 +205,7 @@ impl Cql {
     pub fn settings(&self, credentials: Option<Credentials>) -> Result<Settings, BackEndError> {
         let authorities = match &self.cql_ca_file {
             Some(file) => {
-                let pem = read_authorities(file)?;
+                let pem = authorities(file)?;
                 Some(Authorities::from_pem(&pem).map_err(BackEndError::CqlAuthorities)?)
             }
             None => None,
@@ -233,8 +224,8 @@ impl Cql {
     /// A file that is of no use.
     pub fn password(&self) -> Result<Option<Password>, BackEndError> {
         let file = self.cql_password_file.as_deref();
-        let secret = file.map(read).transpose()?;
-        Ok(secret.map(|secret| Password::new(secret.expose())))
+        let read = file.map(secret).transpose()?;
+        Ok(read.map(|secret| Password::new(secret.expose())))
     }
 
     /// How the server is kept apart from others.
@@ -253,19 +244,10 @@ fn has_password(line: &str) -> bool {
     sign_in.is_some_and(|sign_in| sign_in.contains(':'))
 }
 
-pub(super) fn read(file: &Path) -> Result<Secret, BackEndError> {
-    read_secret(file).map_err(BackEndError::Password)
-}
-
-fn read_authorities(file: &Path) -> Result<Vec<u8>, BackEndError> {
-    std::fs::read(file).map_err(|source| BackEndError::ReadAuthorities {
-        path: file.to_owned(),
-        source,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn redis(line: &str) -> Redis {
@@ -327,7 +309,10 @@ mod tests {
             ..redis("redis://a")
         };
         let error = with_password.place(&server).unwrap_err();
-        assert!(matches!(error, BackEndError::Password(_)));
+        assert!(matches!(
+            error,
+            BackEndError::File(NamedFileError::Secret(_))
+        ));
 
         let with_ca = Redis {
             redis_ca_file: Some(junk.clone()),
@@ -342,7 +327,10 @@ mod tests {
             ..Cql::default()
         };
         let error = database(&missing).place(&server).unwrap_err();
-        assert!(matches!(error, BackEndError::ReadAuthorities { .. }));
+        assert!(matches!(
+            error,
+            BackEndError::File(NamedFileError::Authorities { .. })
+        ));
         let error = database(&junk).place(&server).unwrap_err();
         assert!(matches!(error, BackEndError::CqlAuthorities(_)));
     }

@@ -1,13 +1,12 @@
 //! Where files of messages are, and how large they may be. Secrets come from files.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use gryt_blobs::s3::{Addressing, Authorities, Credentials, SecretKey, Settings};
-use gryt_runtime::{Secret, SecretError, read_secret};
 use url::Url;
 
+use super::named_file::{NamedFileError, authorities, secret};
 use crate::Files;
 use crate::files::{FileStorage, FilesConfig, InvalidFileKey};
 
@@ -110,21 +109,12 @@ pub enum AddressingArg {
 /// Files are not described so that they could ever be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesArgsError {
-    /// A secret file cannot be read.
-    #[error("read a secret of the files")]
-    Secret(#[source] SecretError),
+    /// A file that is named is of no use.
+    #[error("read what the files need")]
+    File(#[from] NamedFileError),
     /// The secret behind tickets is none.
     #[error("read the secret behind upload tickets")]
     Key(#[source] InvalidFileKey),
-    /// A file of authorities cannot be read.
-    #[error("read the authorities in \"{}\"", path.display())]
-    ReadAuthorities {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
 }
 
 impl FilesArgs {
@@ -134,7 +124,12 @@ impl FilesArgs {
     /// A file that is of no use.
     pub fn place(&self) -> Result<FilesConfig, FilesArgsError> {
         let key = match &self.files_key_file {
-            Some(file) => Some(read(file)?.expose().parse().map_err(FilesArgsError::Key)?),
+            Some(file) => Some(
+                secret(file)?
+                    .expose()
+                    .parse()
+                    .map_err(FilesArgsError::Key)?,
+            ),
             None => None,
         };
         Ok(FilesConfig {
@@ -163,7 +158,7 @@ impl S3Args {
         ) else {
             return Ok(None);
         };
-        let authorities = self.s3_ca_file.as_deref().map(read_authorities);
+        let pem = self.s3_ca_file.as_deref().map(authorities).transpose()?;
         Ok(Some(Settings {
             endpoint: endpoint.clone(),
             public_endpoint: self.s3_public_endpoint.clone(),
@@ -175,24 +170,12 @@ impl S3Args {
                 AddressingArg::VirtualHost => Addressing::VirtualHost,
             },
             credentials: Credentials {
-                access_key: read(access_key)?.expose().into(),
-                secret_key: SecretKey::new(read(secret_key)?.expose()),
+                access_key: secret(access_key)?.expose().into(),
+                secret_key: SecretKey::new(secret(secret_key)?.expose()),
             },
-            authorities: authorities.transpose()?,
+            authorities: pem.map(|pem| Authorities::from_pem(&pem)),
         }))
     }
-}
-
-fn read(file: &Path) -> Result<Secret, FilesArgsError> {
-    read_secret(file).map_err(FilesArgsError::Secret)
-}
-
-fn read_authorities(file: &Path) -> Result<Authorities, FilesArgsError> {
-    let pem = std::fs::read(file).map_err(|source| FilesArgsError::ReadAuthorities {
-        path: file.to_owned(),
-        source,
-    })?;
-    Ok(Authorities::from_pem(&pem))
 }
 
 fn prefix(text: &str) -> Result<String, String> {

@@ -1,7 +1,6 @@
 //! Messages: send, edit, delete, read.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use gryt_bus::{Allowance, Audience};
 use gryt_chat::{Act, Draft};
@@ -188,7 +187,7 @@ impl Operations {
         }
         let rate = act.rate();
         let allowance = Allowance {
-            interval: Duration::from_secs(1) / rate.per_second,
+            interval: rate.interval(),
             burst: rate.burst,
         };
         let name = format!("{}:{}", quota(act), actor.id);
