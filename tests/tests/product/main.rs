@@ -16,6 +16,8 @@ mod neighbors;
 #[cfg(test)]
 mod party;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod sfu_alone;
 #[cfg(test)]
 mod signaling_alone;

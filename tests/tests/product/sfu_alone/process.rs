@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
@@ -17,15 +17,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use url::Url;
 
 use super::authority::SERVER;
-
-/// Names a `gryt-sfu` binary to run in place of the one that cargo builds.
-const BINARY_VARIABLE: &str = "GRYT_TEST_SFU_BINARY";
+use crate::program;
 
 /// A running process. Killed when dropped.
 pub(super) struct Process {
@@ -40,7 +37,7 @@ impl Process {
     pub(super) async fn start(flags: &[&str]) -> Self {
         let dir = TempDir::with_prefix("gryt-sfu-").unwrap();
         let log = dir.path().join("log");
-        let child = Command::new(binary().await)
+        let child = Command::new(program::sfu().await)
             .args(["--listen", "127.0.0.1:0", "--probes-listen", "127.0.0.1:0"])
             .args(["--media-port", "0", "--media-bind", "127.0.0.1"])
             .args(["--workers", "1", "--log-format", "json"])
@@ -146,33 +143,6 @@ impl Process {
         let scrape = Scrape::take(&self.probes).await.unwrap();
         scrape.value(sample).unwrap()
     }
-}
-
-/// The binary that was named, or the one that cargo builds, once and however long it takes.
-async fn binary() -> &'static Path {
-    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    let found = async || match std::env::var_os(BINARY_VARIABLE) {
-        Some(binary) => binary.into(),
-        None => build().await,
-    };
-    BINARY.get_or_init(found).await
-}
-
-async fn build() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", "gryt-sfu", "--bin", "gryt-sfu"])
-        .args(["--quiet", "--message-format", "json-render-diagnostics"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let mut artifacts = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let built = artifacts.find_map(|artifact| Some(artifact["executable"].as_str()?.into()));
-    built.expect("cargo builds gryt-sfu")
 }
 
 /// The first line of the log with this message.

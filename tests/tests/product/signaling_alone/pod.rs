@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
+
+use crate::program;
 
 /// A running process. Killed when dropped.
 pub(super) struct Pod {
@@ -22,10 +23,8 @@ pub(super) struct Pod {
 
 impl Pod {
     pub(super) async fn sfu(port: u16, tls: &Path) -> Self {
-        static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-        let binary = binary(&BINARY, "GRYT_TEST_SFU_BINARY", "gryt-sfu").await;
         let pod = Self::start(
-            binary,
+            program::sfu().await,
             &[
                 &format!("--listen=127.0.0.1:{port}"),
                 "--media-port=0",
@@ -40,15 +39,13 @@ impl Pod {
 
     /// Not yet serving: it may have to wait for its folder.
     pub(super) async fn signaling(flags: &[&str]) -> Self {
-        static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-        let binary = binary(&BINARY, "GRYT_TEST_SIGNALING_BINARY", "gryt-signaling").await;
-        Self::start(binary, flags)
+        Self::start(program::signaling().await, flags)
     }
 
-    fn start(binary: &Path, flags: &[&str]) -> Self {
+    fn start(program: &Path, flags: &[&str]) -> Self {
         let dir = TempDir::with_prefix("gryt-pod-").unwrap();
         let log = dir.path().join("log");
-        let child = Command::new(binary)
+        let child = Command::new(program)
             .args(["--probes-listen=127.0.0.1:0", "--log-format=json"])
             .args(flags)
             .stdin(Stdio::null())
@@ -109,34 +106,4 @@ impl Pod {
 pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// The binary that the variable names, or the one that cargo builds.
-async fn binary(
-    cell: &'static OnceCell<PathBuf>,
-    variable: &'static str,
-    package: &'static str,
-) -> &'static Path {
-    let found = async || match std::env::var_os(variable) {
-        Some(binary) => binary.into(),
-        None => build(package).await,
-    };
-    cell.get_or_init(found).await
-}
-
-async fn build(package: &str) -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", package, "--bin", package])
-        .args(["--quiet", "--message-format", "json-render-diagnostics"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let mut artifacts = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let built = artifacts.find_map(|artifact| Some(artifact["executable"].as_str()?.into()));
-    built.expect("cargo builds it")
 }
