@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::command;
 use crate::stage::chaos;
+use crate::workspace;
 
 /// Without flags, one round of each fault as in the stage.
 #[derive(Args)]
@@ -51,8 +52,6 @@ pub(crate) fn run(chaos: &Chaos) -> Result<()> {
     if *full {
         more.push("--full".to_owned());
     }
-    for build in chaos::builds() {
-        command::run(build)?;
-    }
+    command::run(workspace::test(&["--no-run"]))?;
     command::run(chaos::rounds(&more)?)
 }

@@ -26,6 +26,7 @@ mod stage;
 mod test;
 mod up;
 mod web;
+mod workspace;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The developer's commands of Gryt.")]

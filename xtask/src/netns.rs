@@ -40,10 +40,19 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Makes a command that runs inside, in the clone's top folder.
-    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut inside = command("ip", &["netns", "exec", &self.name, program]);
-        inside.args(args);
+    /// The command, run inside.
+    pub(crate) fn inside(&self, what: &Command) -> Command {
+        let mut inside = command("ip", &["netns", "exec", &self.name]);
+        inside.arg(what.get_program()).args(what.get_args());
+        for (name, value) in what.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        if let Some(folder) = what.get_current_dir() {
+            inside.current_dir(folder);
+        }
         inside
     }
 }

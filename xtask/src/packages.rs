@@ -7,12 +7,13 @@ use anyhow::{Result, bail};
 
 use crate::cache;
 
-pub(crate) mod cassandra;
+pub(crate) mod back_ends;
+mod cassandra;
 mod hash;
 mod java;
-pub(crate) mod keycloak;
-pub(crate) mod seaweedfs;
-pub(crate) mod toxiproxy;
+mod keycloak;
+mod seaweedfs;
+mod toxiproxy;
 
 /// A program and the Debian package that brings it.
 pub(crate) struct Package {
@@ -96,7 +97,7 @@ pub(crate) const UNPACK: [Package; 1] = [Package {
 }];
 
 /// A Redis for the tests.
-pub(crate) const REDIS: [Package; 2] = [
+const REDIS: [Package; 2] = [
     Package {
         program: "redis-server",
         debian: "redis-server",

@@ -19,7 +19,7 @@ pub(crate) fn run(Screenshots {}: &Screenshots) -> Result<()> {
     web::install_in("tests/browser")?;
     let namespace = Namespace::open()?;
     let images = cache::root().join("docs/images");
-    let mut node = namespace.command("node", &["tests/browser/screenshots.mjs"]);
+    let mut node = command::command("node", &["tests/browser/screenshots.mjs"]);
     node.arg(images).env("CARGO_TARGET_DIR", cache::target());
-    command::run(node)
+    command::run(namespace.inside(&node))
 }

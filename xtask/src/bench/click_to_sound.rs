@@ -23,9 +23,10 @@ pub(super) fn run(bench: &ClickToSound) -> Result<()> {
     up::build()?;
     web::install_in("tests/browser")?;
     let namespace = Namespace::open()?;
-    let mut node = namespace.command("node", &["tests/browser/click-to-sound.mjs"]);
-    node.env("CARGO_TARGET_DIR", cache::target())
-        .stderr(Stdio::inherit());
+    let mut node = command::command("node", &["tests/browser/click-to-sound.mjs"]);
+    node.env("CARGO_TARGET_DIR", cache::target());
+    let mut node = namespace.inside(&node);
+    node.stderr(Stdio::inherit());
     let printed = command::output(node)?;
     let shown = match bench.json {
         true => printed.lines().last().unwrap_or_default(),

@@ -12,26 +12,12 @@ use crate::command::{command, run};
 
 const COPY_JARS: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
-/// What runs it.
-pub(crate) struct Cassandra {
-    /// The folder of its jars.
-    pub(crate) jars: PathBuf,
-    /// A `java` of version 17: it runs on no newer one.
-    pub(crate) java: PathBuf,
-}
-
-/// Makes sure that both are there: 66 MB and half a minute the first time.
+/// Makes sure that its jars are there; gives their folder. 66 MB and half a minute the first time.
 ///
 /// # Errors
 /// When a package is missing and can't be installed by us, or Maven can't fetch the jars.
-pub(crate) fn ensure() -> Result<Cassandra> {
-    Ok(Cassandra {
-        java: java::ensure()?,
-        jars: jars()?,
-    })
-}
-
-fn jars() -> Result<PathBuf> {
+pub(crate) fn ensure() -> Result<PathBuf> {
+    java::ensure()?;
     let pom = cache::root().join("tests/backends/src/cassandra/pom.xml");
     let folder = cache::dir().join(format!("cassandra-{}", &hash::of(&pom)?[..16]));
     if folder.is_dir() {

@@ -12,27 +12,14 @@ use crate::command::{command, run};
 
 const UNPACK: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack-dependencies";
 
-/// What runs it.
-pub(crate) struct Keycloak {
-    /// The folder of its distribution, built.
-    pub(crate) home: PathBuf,
-    /// A `java` that runs it.
-    pub(crate) java: PathBuf,
-}
-
-/// Makes sure that both are there: 190 MB and a minute the first time.
+/// Makes sure that its distribution is there, built; gives its folder. 190 MB and a minute the first
+/// time.
 ///
 /// # Errors
 /// When a package is missing and can't be installed by us, Maven can't fetch the distribution, or it
 /// can't be built.
-pub(crate) fn ensure() -> Result<Keycloak> {
-    Ok(Keycloak {
-        java: java::ensure()?,
-        home: home()?,
-    })
-}
-
-fn home() -> Result<PathBuf> {
+pub(crate) fn ensure() -> Result<PathBuf> {
+    java::ensure()?;
     let pom = cache::root().join("tests/backends/src/keycloak/pom.xml");
     let folder = cache::dir().join(format!("keycloak-{}", &hash::of(&pom)?[..16]));
     if folder.is_dir() {

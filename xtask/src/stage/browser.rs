@@ -4,11 +4,12 @@
 use anyhow::Result;
 
 use crate::cache;
-use crate::command::cargo;
+use crate::command::command;
 use crate::netns::Namespace;
-use crate::packages::{self, keycloak};
+use crate::packages;
+use crate::packages::back_ends::BackEnds;
 use crate::stage::Steps;
-use crate::{up, web};
+use crate::{up, web, workspace};
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     packages::ensure(&packages::BROWSER)?;
@@ -17,22 +18,22 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.check("install the browser drivers", || {
         web::install_in("tests/browser")
     });
-    let keycloak = keycloak::ensure()?;
-    let build = ["test", "-p", "gryt-tests", "--locked", "--no-run"];
-    steps.program("build the scripted clients", cargo(&build));
+    let back_ends = BackEnds::ensure()?;
+    let product = ["--test", "product", "--no-run"];
+    steps.program("build what pods run", workspace::test(&["--no-run"]));
+    steps.program("build the scripted clients", workspace::test(&product));
     let namespace = Namespace::open()?;
-    let target = cache::target();
-    let mut scripted = namespace.command(
-        "cargo",
-        &["test", "-p", "gryt-tests", "--locked", "--offline"],
-    );
-    scripted.env("CARGO_TARGET_DIR", &target);
-    steps.tests("scripted clients", scripted);
-    let mut browsers = namespace.command("npm", &["test", "--silent", "--prefix", "tests/browser"]);
-    browsers
-        .env("CARGO_TARGET_DIR", &target)
-        .env("GRYT_TEST_KEYCLOAK", keycloak.home)
-        .env("GRYT_TEST_JAVA_17", keycloak.java);
-    steps.tests("browsers", browsers);
+    let mut scripted = workspace::test(&["--test", "product", "--offline"]);
+    scripted
+        .env("GRYT_TEST_SFU_BINARY", workspace::program("gryt-sfu"))
+        .env(
+            "GRYT_TEST_SIGNALING_BINARY",
+            workspace::program("gryt-signaling"),
+        );
+    steps.tests("scripted clients", namespace.inside(&scripted));
+    let mut browsers = command("npm", &["test", "--silent", "--prefix", "tests/browser"]);
+    browsers.env("CARGO_TARGET_DIR", cache::target());
+    let browsers = back_ends.told_to(browsers);
+    steps.tests("browsers", namespace.inside(&browsers));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One round of everything that can break, under load, with the checker's own tests before it.
+//! One round of everything that can break, under load. The checker's own tests are the unit stage's.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,26 +6,15 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cache;
-use crate::command::cargo;
-use crate::packages::{self, cassandra};
+use crate::packages::back_ends::BackEnds;
 use crate::stage::Steps;
+use crate::workspace;
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
-    let checker = ["test", "--package", "gryt-tests", "--lib", "--locked"];
-    steps.tests("checker", cargo(&[&checker[..], &["evidence"]].concat()));
-    let built = builds()
-        .into_iter()
-        .all(|build| steps.program("build", build));
-    if built {
+    if steps.program("build what is broken", workspace::test(&["--no-run"])) {
         steps.tests("rounds", rounds(&[])?);
     }
     Ok(())
-}
-
-/// Makes the programs that are broken, each alone as the scripted clients do, too.
-pub(crate) fn builds() -> [Command; 2] {
-    ["gryt-signaling", "gryt-sfu"]
-        .map(|name| cargo(&["build", "--package", name, "--bin", name, "--locked"]))
 }
 
 /// Runs the rounds once the programs are made. `more`: further arguments.
@@ -33,21 +22,17 @@ pub(crate) fn builds() -> [Command; 2] {
 /// # Errors
 /// When a back end is missing and can't be installed by us.
 pub(crate) fn rounds(more: &[String]) -> Result<Command> {
-    packages::ensure(&packages::REDIS)?;
-    let cassandra = cassandra::ensure()?;
+    let back_ends = BackEnds::ensure()?;
     // The folder of a test is its crate's.
     let target: PathBuf = std::path::absolute(cache::target())?;
-    let programs = target.join("debug");
-    let mut chaos = cargo(&["test", "--package", "gryt-tests", "--test", "chaos"]);
+    let program = |name| std::path::absolute(workspace::program(name));
+    let mut chaos = workspace::test(&["--test", "chaos", "--", "--signaling"]);
     chaos
-        .args(["--locked", "--", "--signaling"])
-        .arg(programs.join("gryt-signaling"))
+        .arg(program("gryt-signaling")?)
         .arg("--sfu")
-        .arg(programs.join("gryt-sfu"))
+        .arg(program("gryt-sfu")?)
         .arg("--logs")
         .arg(target.join("chaos"))
-        .args(more)
-        .env("GRYT_TEST_CASSANDRA_JARS", cassandra.jars)
-        .env("GRYT_TEST_JAVA_17", cassandra.java);
-    Ok(chaos)
+        .args(more);
+    Ok(back_ends.told_to(chaos))
 }

@@ -5,13 +5,14 @@ use anyhow::Result;
 use crate::cluster::gateway;
 use crate::cluster::nodes::{Nodes, Running};
 use crate::cluster::product;
-use crate::command::{cargo, command};
+use crate::command::command;
 use crate::packages;
 use crate::stage::Steps;
-use crate::web;
+use crate::{web, workspace};
 
-const CHARTS: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "charts"];
-const SUITE: [&str; 5] = ["test", "--package", "gryt-tests", "--test", "cluster"];
+const CHARTS: [&str; 4] = ["--test", "charts", "--", "--ignored"];
+const SUITE: [&str; 2] = ["--test", "cluster"];
+const BUILD: [&str; 5] = ["--test", "cluster", "--test", "charts", "--no-run"];
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     packages::ensure(&packages::BROWSER)?;
@@ -25,9 +26,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         Ok(())
     });
     let Some(images) = images else { return Ok(()) };
-    let mut build = cargo(&SUITE);
-    build.args(["--test", "charts", "--locked", "--no-run"]);
-    if !steps.program("build the suite", build) {
+    if !steps.program("build the suite", workspace::test(&BUILD)) {
         return Ok(());
     }
     let running = Running(&nodes);
@@ -35,15 +34,13 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
         && steps.check("gateway", || gateway::install(&nodes))
         && steps.check("operator", || product::install_operator(&nodes));
     if up {
-        let mut charts = cargo(&CHARTS);
+        let mut charts = workspace::test(&CHARTS);
         charts
-            .args(["--locked", "--", "--ignored"])
             .env("GRYT_KUBECONFIG", nodes.kubeconfig())
             .env("GRYT_KUBECTL", nodes.program("kubectl"))
             .env("GRYT_HELM", nodes.program("helm"));
         steps.tests("charts on the cluster", charts);
-        let mut suite = cargo(&SUITE);
-        suite.args(["--locked", "--no-fail-fast"]);
+        let mut suite = workspace::test(&SUITE);
         for (name, value) in nodes.environment() {
             suite.env(name, value);
         }

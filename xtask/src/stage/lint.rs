@@ -11,6 +11,7 @@ use crate::command::{self, cargo, command};
 use crate::dependency_rules;
 use crate::stage::Steps;
 use crate::web::{self, npm};
+use crate::workspace;
 
 const DENY_VERSION: &str = "0.20.2";
 const BUF_VERSION: &str = "1.75.0";
@@ -29,7 +30,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.program("clippy", clippy(&["--all-targets"]));
     steps.program("clippy, tests of other stages", clippy(&["--test", "*"]));
     steps.program("rustdoc", docs());
-    let mut charts = cargo(&["test", "-p", "gryt-tests", "--test", "charts", "--locked"]);
+    let mut charts = workspace::test(&["--test", "charts"]);
     charts.env("GRYT_HELM", programs::helm()?);
     steps.tests("charts", charts);
     let deny = deny()?;

@@ -1,19 +1,11 @@
-//! Every crate's own tests; the black-box crate belongs to the browser stage.
+//! Every crate's own tests, and those of the crates together that need nothing beside them.
 
 use anyhow::Result;
 
-use crate::command::cargo;
 use crate::stage::Steps;
+use crate::workspace;
 
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
-    let args = [
-        "test",
-        "--workspace",
-        "--exclude",
-        "gryt-tests",
-        "--locked",
-        "--no-fail-fast",
-    ];
-    steps.tests("cargo test", cargo(&args));
+    steps.tests("cargo test", workspace::test(&[]));
     Ok(())
 }
