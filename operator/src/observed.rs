@@ -368,6 +368,20 @@ pub struct RouteSeen {
     pub message: String,
 }
 
+impl RouteSeen {
+    /// Refused for a reason of the Gateway API that waiting doesn't mend.
+    #[must_use]
+    pub fn misfits(&self) -> bool {
+        let lasting = [
+            "NoMatchingListenerHostname",
+            "NotAllowedByListeners",
+            "NoMatchingParent",
+            "UnsupportedValue",
+        ];
+        self.accepted == Some(false) && lasting.contains(&self.reason.as_str())
+    }
+}
+
 /// A node's addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeSeen {

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Facts, Outcome, backends};
+use super::{Facts, Outcome, backends, previous_conditions};
 use crate::conditions::{
-    Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth,
+    Draft, MEDIA_AVAILABLE, SIGNALING_AVAILABLE, STORAGE_READY, TLS_READY, Truth, find,
 };
 use crate::crd::WebType;
 use crate::observed::{
@@ -18,13 +18,8 @@ use crate::valid::{Announced, Pending, Tls, ValidServer, Web};
 const STUCK: &str = "PodsNotCreated";
 /// The reason of a part that isn't there.
 const NOT_CREATED: &str = "NotCreated";
-/// A route that doesn't fit its Gateway, as the Gateway API names it: waiting doesn't help.
-const MISFITS: [&str; 4] = [
-    "NoMatchingListenerHostname",
-    "NotAllowedByListeners",
-    "NoMatchingParent",
-    "UnsupportedValue",
-];
+/// The reason of a server without a volume, that has none to have.
+const NOT_NEEDED: &str = "NotNeeded";
 /// The reason of a volume that is gone.
 const LOST: &str = "VolumeLost";
 
@@ -329,10 +324,9 @@ fn tls(facts: &Facts<'_>, valid: &ValidServer) -> Draft {
 fn storage(facts: &Facts<'_>) -> Draft {
     let draft =
         |truth, reason: &str, message: String| Draft::new(STORAGE_READY, truth, reason, message);
-    let valid = facts.outcome.valid();
-    if valid.is_some_and(|valid| valid.backends.are_shared()) {
+    if needs_no_volume(facts) {
         let message = "The back ends keep everything: no volume is needed.";
-        return draft(Truth::True, "NotNeeded", message.to_owned());
+        return draft(Truth::True, NOT_NEEDED, message.to_owned());
     }
     let Some(volume) = &facts.children.volume else {
         return draft(
@@ -354,6 +348,15 @@ fn storage(facts: &Facts<'_>) -> Draft {
             unbound(volume),
         ),
     }
+}
+
+/// Of a server that isn't validated now, what was found before stays true while it has no volume.
+fn needs_no_volume(facts: &Facts<'_>) -> bool {
+    if let Some(valid) = facts.outcome.valid() {
+        return valid.backends.are_shared();
+    }
+    let before = find(previous_conditions(facts.server), STORAGE_READY);
+    facts.children.volume.is_none() && before.is_some_and(|before| before.reason == NOT_NEEDED)
 }
 
 /// The operator reads no StorageClasses, so it can only name the one that matters.
@@ -400,8 +403,7 @@ pub(super) fn stuck_deployment(facts: &Facts<'_>, type_: &'static str) -> Option
 /// The Gateway's answer stands until somebody changes the Gateway or the server.
 pub(super) fn misfit(facts: &Facts<'_>, valid: &ValidServer) -> Option<Draft> {
     let route = facts.children.route.as_ref()?;
-    let misfits = route.accepted == Some(false) && MISFITS.contains(&route.reason.as_str());
-    misfits.then(|| at_gateway(facts, valid)).flatten()
+    route.misfits().then(|| at_gateway(facts, valid)).flatten()
 }
 
 /// What a paused server lacks, beside its parts, of what the operator watches.
@@ -412,15 +414,15 @@ pub(super) fn taken_away(facts: &Facts<'_>) -> Option<Draft> {
         .and_then(|status| status.exposure.as_ref())
         .map(|exposure| exposure.web);
     let missing = if children.web_service.is_none() {
-        "Service of the web page"
+        "There is no Service of the web page."
     } else if web == Some(WebType::Gateway) && children.route.is_none() {
-        "HTTPRoute"
+        "There is no HTTPRoute."
     } else if web == Some(WebType::Ingress) && children.ingress.is_none() {
-        "Ingress"
+        "There is no Ingress."
     } else {
         return None;
     };
-    Some(closed(NOT_CREATED, format!("There is no {missing}.")))
+    Some(closed(NOT_CREATED, missing.to_owned()))
 }
 
 /// Whether something is missing that nobody but the operator or a person would make.
@@ -428,7 +430,7 @@ pub(super) fn lacks_a_child(facts: &Facts<'_>) -> bool {
     let children = facts.children;
     children.signaling.is_none()
         || children.sfus.is_empty()
-        || children.volume.is_none()
+        || children.volume.is_none() && !needs_no_volume(facts)
         || taken_away(facts).is_some()
 }
 

@@ -219,3 +219,16 @@ fn a_server_that_can_not_leave_says_why_and_how_it_could() {
         assert!(news.iter().any(|notice| notice.warning), "{news:?}");
     }
 }
+
+#[test]
+fn a_paused_server_keeps_what_is_known_of_back_ends_and_misses_no_volume() {
+    let mut scene = scene();
+    scene.report(0);
+    let paused = scene.paused(10);
+    for type_ in [DATABASE_READY, BUS_READY] {
+        assert_eq!(says(&paused, type_), "True:Connected");
+    }
+    assert_eq!(says(&paused, STORAGE_READY), "True:NotNeeded");
+    assert_eq!(says(&paused, READY), "True:Paused");
+    assert!(find(&paused.conditions, STALLED).is_none());
+}
