@@ -139,12 +139,12 @@ fn tasks(server: &ValidServer, material: &Material) -> Vec<Task> {
             &*cql.replication,
         ));
         let steps = [(PROVISION, provision), (MIGRATE, with.env.clone())];
-        whose.task(Part::Database, &steps, with, password)
+        whose.task(Part::Database, &steps, &with, password)
     });
     let bus = bus.map(|(redis, password)| {
         let with = With::bus(redis, &names::backends(whose.id));
         let steps = [(PROVISION, with.env.clone())];
-        whose.task(Part::Bus, &steps, with, password)
+        whose.task(Part::Bus, &steps, &with, password)
     });
     database.into_iter().chain(bus).collect()
 }
@@ -254,7 +254,7 @@ struct Whose<'a> {
 type Step<'a> = (&'a str, Vec<EnvVar>);
 
 impl Whose<'_> {
-    fn task(&self, part: Part, steps: &[Step<'_>], with: With, password: &Token) -> Task {
+    fn task(&self, part: Part, steps: &[Step<'_>], with: &With, password: &Token) -> Task {
         // What is done, by which program, for whom: not how its pod looks.
         let done = json!({
             "image": self.images.signaling,

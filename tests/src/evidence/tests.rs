@@ -179,13 +179,7 @@ fn follower_sees_gaps_repeats_and_a_place_that_is_not_its_own() {
     assert_eq!(following.event(5), Ok(Some(&place("a", 5))));
     assert_eq!(following.resume(place("a", 5)), Ok(()));
     let last = place("a", 5);
-    assert_eq!(
-        following.event(7),
-        Err(Violation::Gap {
-            last: last.clone(),
-            came: 7
-        })
-    );
+    assert_eq!(following.event(7), Err(Violation::Gap { last, came: 7 }));
     let last = place("a", 7);
     assert_eq!(
         following.event(7),

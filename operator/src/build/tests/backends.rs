@@ -58,7 +58,7 @@ fn signaling_waits_until_every_back_end_is_prepared() {
     assert!(database.starts_with("database-") && bus.starts_with("bus-"));
 
     server.backends.progress.complete.insert(bus.clone());
-    assert_eq!(jobs(&server), [database.clone()]);
+    assert_eq!(&jobs(&server)[..], std::slice::from_ref(database));
     assert!(build(&server, &material(&server)).signaling.is_none());
     server.backends.progress.complete.insert(database.clone());
     let objects = build(&server, &material(&server));
@@ -73,7 +73,7 @@ fn what_was_done_is_recorded_and_not_done_again() {
     assert_eq!(jobs(&done), Vec::<String>::new());
     assert_eq!(record_of(&done), record_of(&shared_backends()));
 
-    let mut admin = done.clone();
+    let mut admin = done;
     admin.backends.cql.as_mut().unwrap().admin.version = "8".to_owned();
     assert_eq!(jobs(&admin), Vec::<String>::new(), "another administrator");
     let mut new_admin = new_backends();

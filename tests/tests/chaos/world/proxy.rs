@@ -86,7 +86,8 @@ async fn carry(mut client: TcpStream, upstreams: Arc<Upstreams>) {
         };
         upstream.open.fetch_add(1, Ordering::Relaxed);
         // Whichever side breaks off, the other one is told by the end of its connection.
-        let _ = client.set_nodelay(true).and(server.set_nodelay(true));
+        let _ = client.set_nodelay(true);
+        let _ = server.set_nodelay(true);
         let _ = copy_bidirectional(&mut client, &mut server).await;
         upstream.open.fetch_sub(1, Ordering::Relaxed);
         return;
